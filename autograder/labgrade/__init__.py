@@ -1,0 +1,1 @@
+"""Grade a whole class: collect, prepare, run, verify, score, record, report."""

@@ -1,0 +1,1 @@
+"""What student notebooks import: checks, data, plots, submitting."""

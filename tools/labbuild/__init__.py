@@ -1,0 +1,1 @@
+"""Compile lab sources into student, solution and nbgrader notebooks, and prove them sound."""
