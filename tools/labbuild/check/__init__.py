@@ -1,0 +1,1 @@
+"""``labs check``: prove that a lab is sound before it is released."""
