@@ -1,0 +1,64 @@
+"""Leaving the machine's namespaces: files, processes, network, IPC, host name, cgroups."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from labgrade.confine.level import ConfineError
+from labgrade.confine.linux import (
+    CLONE_NEWCGROUP,
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWUSER,
+    CLONE_NEWUTS,
+    call,
+    unshare,
+)
+from labgrade.confine.process import set_dumpable
+
+__all__ = ["INSIDE_ID", "leave", "name_host"]
+
+INSIDE_ID = 1000
+"""The user and group id that an ordinary user's child has inside its user namespace."""
+
+_WITHOUT_USER = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
+
+
+def _map_ids(uid: int, gid: int) -> None:
+    own = Path("/proc/self")
+    (own / "setgroups").write_text("deny", encoding="ascii")  # the kernel's condition for the next line
+    (own / "gid_map").write_text(f"{INSIDE_ID} {gid} 1", encoding="ascii")
+    (own / "uid_map").write_text(f"{INSIDE_ID} {uid} 1", encoding="ascii")
+
+
+def leave(with_user_namespace: bool) -> None:
+    """Enter new namespaces; the PID namespace begins with the next fork.
+
+    Args:
+        with_user_namespace: also a user namespace, which gives an ordinary user the right to the others.
+
+    Raises:
+        ConfineError: the kernel or an administrator does not allow it.
+
+    """
+    uid, gid = os.geteuid(), os.getegid()
+    try:
+        if with_user_namespace:
+            set_dumpable()
+            unshare(CLONE_NEWUSER | _WITHOUT_USER)
+            _map_ids(uid, gid)
+        else:
+            unshare(_WITHOUT_USER)
+    except OSError as error:
+        raise ConfineError("namespaces", str(error)) from error
+
+
+def name_host(name: str) -> None:
+    """Set the host name of the new UTS namespace, so that the machine's is not seen."""
+    try:
+        call("sethostname", name.encode("ascii"), len(name))
+    except OSError as error:
+        raise ConfineError("namespaces", str(error)) from error
