@@ -7,7 +7,6 @@ import os
 import sys
 
 import pytest
-
 from labgrade.confine import ConfineError, Level, Policy, available, describe, enter
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="confinement beyond limits needs Linux")

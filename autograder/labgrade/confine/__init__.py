@@ -39,25 +39,29 @@ def enter(
 ) -> Level:
     """Confine the calling process, which was forked for this a moment ago and has one thread.
 
-    A second fork happens inside: the call returns only in the student's process. The process that called becomes the
-    middle one: it stands outside the student's namespaces, waits, cleans up, writes the report and exits with the
-    student's code (128 + n after signal n). SIGTERM to the middle process ends the student's tree in order; after
-    SIGKILL of the middle process, or the death of its parent, the kernel ends the tree.
+    A second fork happens inside: the call returns only in the student's process. The process that called
+    becomes the middle one: it stands outside the student's namespaces, waits, cleans up, writes the report
+    and exits with the student's code (128 + n after signal n). SIGTERM to the middle process ends the
+    student's tree in order; after SIGKILL of the middle process, or the death of its parent, the kernel ends
+    the tree.
 
     Args:
         policy: what the student's code may use.
-        report_fd: a descriptor only for the middle process: one JSON line ``started`` (pid, level, uid, cgroup) and
-            one line ``ended`` (code, cause, cpu_s, peak_mib). See :mod:`labgrade.confine.supervise`.
-        keep_fds: descriptors that the student's process keeps; of 0, 1 and 2 those not named become ``/dev/null``.
-        parent_pid: process id of the zygote, taken before it forked: a child that finds another parent ends at once.
+        report_fd: a descriptor only for the middle process: one JSON line ``started`` (pid, level, uid,
+            cgroup) and one line ``ended`` (code, cause, cpu_s, peak_mib); see
+            :mod:`labgrade.confine.supervise`.
+        keep_fds: descriptors that the student's process keeps; of 0, 1 and 2 those not named become
+            ``/dev/null``.
+        parent_pid: process id of the zygote, taken before it forked: a child that finds another parent ends
+            at once.
 
     Returns:
         The level reached, which is at least ``policy.floor``. The current folder is the work folder, and the
         environment is the policy's.
 
     Raises:
-        ConfineError: the floor cannot be reached, or a step that worked in the trial was refused now. The process
-            must then end: it may be half confined.
+        ConfineError: the floor cannot be reached, or a step that worked in the trial was refused now. The
+            process must then end: it may be half confined.
 
     """
     features = available()

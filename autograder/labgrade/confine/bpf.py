@@ -45,7 +45,7 @@ def argument_high(index: int) -> int:
 class Program:
     """Instructions in order. Jumps are relative and only forward, as the kernel demands."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # noqa: D107 - an empty program
         self._instructions: list[tuple[int, int, int, int]] = []
 
     def __len__(self) -> int:
@@ -69,7 +69,7 @@ class Program:
         self._instructions.extend(other._instructions)
 
     def for_call(self, number: int, body: Program) -> None:
-        """Append "if the system call is ``number``, run ``body``"; the number must be loaded, and is again after.
+        """Append "if the system call is ``number``, run ``body``"; the number is loaded before and after.
 
         A body that does not return for every input falls through to what follows.
         """

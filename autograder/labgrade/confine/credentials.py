@@ -135,7 +135,7 @@ def drop_capabilities(keep: int | None = None, through_exec: bool = False) -> No
             try:
                 prctl(_PR_CAPBSET_DROP, capability)
             except OSError:
-                break  # EINVAL: the last one known was passed; EPERM: no CAP_SETPCAP, so none can be gained either
+                break  # EINVAL: past the last one; EPERM: without CAP_SETPCAP none can be gained either
         _set_capabilities(0 if keep is None else 1 << keep)
         if keep is not None and through_exec:
             prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, keep)

@@ -76,8 +76,8 @@ class _Plan:
 def _needs_read_capability(level: Level, slot_uid: bool) -> bool:
     """Whether the interpreter lies where the slot's user may not look (for example in root's home).
 
-    In a private file system only the folders' own modes count, since what leads to them is new; without one the
-    whole path does.
+    In a private file system only the folders' own modes count, since what leads to them is new; without one
+    the whole path does.
     """
     if not slot_uid:
         return False
@@ -218,8 +218,8 @@ def enter_level(
         parent_pid: the process that forked this one; if it is no longer the parent, this one ends.
 
     Raises:
-        ConfineError: a step was refused. Raised in the middle process before the second fork, in the student's
-            process after it; the process must end then.
+        ConfineError: a step was refused. Raised in the middle process before the second fork,
+            in the student's process after it; the process must end then.
 
     """
     plan = _plan(policy, features, level)

@@ -41,10 +41,10 @@ def _reap() -> None:
 
 
 def kill_descendants(patience_s: float = 2.0) -> bool:
-    """Kill every descendant of this process, which must have called :func:`adopt_orphans` before they were made.
+    """Kill every descendant of this process, which called :func:`adopt_orphans` before they were made.
 
-    Killing once does not do: a tree that keeps forking would be ahead. Each round kills this process's children, and
-    the orphans that this makes become its children.
+    Killing once does not do: a tree that keeps forking would be ahead. Each round kills this process's
+    children, and the orphans that this makes become its children.
 
     Args:
         patience_s: give up after this time.

@@ -1,7 +1,7 @@
 """Landlock: the process gives up all access to files but the named ones, for itself and its descendants.
 
-Source: Linux ``Documentation/userspace-api/landlock.rst``. The version (ABI) is asked at run time; rights that
-the kernel does not know are left out, and :func:`handled_rights` tells which those are.
+Source: Linux ``Documentation/userspace-api/landlock.rst``. The version (ABI) is asked at run time; rights
+that the kernel does not know are left out, and :func:`handled_rights` tells which those are.
 """
 
 from __future__ import annotations

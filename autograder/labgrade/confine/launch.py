@@ -56,8 +56,8 @@ def wrap_command(policy: Policy, argv: Sequence[str], keep_fds: Sequence[int] = 
         keep_fds: descriptors that the program inherits, besides 0, 1 and 2.
 
     Returns:
-        The command. It exits with the program's code, or 128 + n after signal n, or 125 (with a line on stderr)
-        if the program was not started.
+        The command. It exits with the program's code, or 128 + n after signal n, or 125 (with a line on
+        stderr) if the program was not started.
 
     """
     allowed = replace(policy, allow_exec=True)
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
         os.set_inheritable(fd, True)
     try:
         enter(policy, report_fd, keep_fds=keep_fds, parent_pid=os.getppid())
-        os.execvp(argv[0], argv)
+        os.execvp(argv[0], argv)  # noqa: S606 - a list, without a shell
     except (ConfineError, OSError) as error:
         print(f"not confined, so not started: {error}", file=sys.stderr, flush=True)
     os._exit(EXIT_NOT_CONFINED)

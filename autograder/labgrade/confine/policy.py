@@ -22,7 +22,8 @@ PRIVATE_WORK_DIR = "/home/student"
 
 def _site_folders() -> list[str]:
     folders = [*site.getsitepackages(), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
-    # Other folders of sys.path (an editable install, PYTHONPATH) may hold a course's answers: they are left out.
+    # Other folders of sys.path (an editable install, PYTHONPATH) may hold a course's answers: they are left
+    # out.
     folders += [entry for entry in sys.path if Path(entry).name in {"site-packages", "dist-packages"}]
     return folders
 

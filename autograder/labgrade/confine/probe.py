@@ -83,7 +83,7 @@ def _collect() -> Features:
     )
     if with_user:
         slot_uids = False
-    features = (
+    features: tuple[Feature, ...] = (
         Feature(
             "landlock",
             abi > 0,
@@ -130,8 +130,8 @@ def _collect() -> Features:
 def available() -> Features:
     """Find out what this machine can do now.
 
-    Children are made, confined and ended; nothing is left behind. The answer is kept for the life of the process, and
-    inherited by forked children: a zygote should ask once before it forks.
+    Children are made, confined and ended; nothing is left behind. The answer is kept for the life of the
+    process, and inherited by forked children: a zygote should ask once before it forks.
 
     Returns:
         The strongest level that a trial reached, and each feature with its state.

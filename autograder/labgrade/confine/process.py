@@ -64,7 +64,7 @@ def reset_signals() -> None:
 
 
 def set_dumpable() -> None:
-    """Let the process write its own id maps: a process that is not dumpable does not own its ``/proc/self``."""
+    """Let the process write its own id maps: one that is not dumpable does not own its ``/proc/self``."""
     prctl(_PR_SET_DUMPABLE, 1)
 
 

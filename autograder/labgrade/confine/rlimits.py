@@ -40,8 +40,8 @@ def apply(policy: Policy, held_mib: int, limit_processes: bool) -> None:
     Args:
         policy: the budget.
         held_mib: address space held before (see :func:`address_space_mib`); 0 leaves the address space alone.
-        limit_processes: False where the kernel would count all processes of a user who has others: the number of
-            threads is then limited by the address space that their stacks take.
+        limit_processes: False where the kernel would count all processes of a user who has others: the
+            number of threads is then limited by the address space that their stacks take.
 
     Raises:
         ConfineError: the system refused.

@@ -1,4 +1,4 @@
-"""A file system of the child's own: what it may read, bound read-only, and one small tmpfs for everything else."""
+"""A file system of the child's own: what it may read, bound read-only, and a small tmpfs for the rest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import ctypes
 import os
 import stat
 from collections.abc import Iterable
-from pathlib import Path
 
 from labgrade.confine.linux import call, mount
 from labgrade.confine.policy import PRIVATE_WORK_DIR, Policy
@@ -155,7 +154,7 @@ def build(policy: Policy, uid: int, gid: int) -> None:
     for folder in ("/dev", "/etc", "/proc", "/tmp", "/dev/shm", PRIVATE_WORK_DIR):  # noqa: S108 - of the child's own
         os.makedirs(_BASE + folder, mode=0o755, exist_ok=True)
     for shared in ("/tmp", "/dev/shm"):  # noqa: S108 - of the child's own
-        os.chmod(_BASE + shared, stat.S_ISVTX | stat.S_IRWXU | stat.S_IRWXG | stat.S_IRWXO)
+        os.chmod(_BASE + shared, 0o1777)  # noqa: S103 - of the child's own, as everywhere
     for name, text in _ETC.items():
         _write(f"{_BASE}/etc/{name}", text.format(uid=uid, gid=gid, home=PRIVATE_WORK_DIR))
     for name, said in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):

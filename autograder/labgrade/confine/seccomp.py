@@ -1,7 +1,7 @@
 """The system calls that a student's code has no use for are refused.
 
-A deny-list: what is not named here is allowed, except calls newer than the table, which get ENOSYS. File access is
-Landlock's and the mount namespace's work; what stands here is what those two do not cover.
+A deny-list: what is not named here is allowed, except calls newer than the table, which get ENOSYS. File
+access is Landlock's and the mount namespace's work; what stands here is what those two do not cover.
 """
 
 from __future__ import annotations
@@ -37,37 +37,57 @@ _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 # SET_PDEATHSIG (or the tree would outlive the grader), SET_MM, SET_PTRACER, SET_SECCOMP
 _PRCTL_REFUSED = (1, 35, 0x59616D61, _PR_SET_SECCOMP)
 
-# One line for each reason.
-_NEVER = (
-    "ptrace process_vm_readv process_vm_writev process_madvise process_mrelease kcmp pidfd_getfd "  # other processes
-    "move_pages migrate_pages mbind set_mempolicy set_mempolicy_home_node "
-    "add_key request_key keyctl "  # keyrings outlive the process
-    "bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register "  # large kernel surfaces
-    "io_setup io_submit io_destroy io_cancel io_getevents io_pgetevents "
-    "memfd_create memfd_secret "  # memory outside the sized file system
-    "mount umount2 pivot_root chroot open_tree open_tree_attr move_mount fsopen fsconfig fsmount fspick mount_setattr "
-    "statmount listmount unshare setns sethostname setdomainname "  # namespaces
-    "name_to_handle_at open_by_handle_at "  # files by number, past every path rule
-    "flock "  # locks on shared files are a channel and a nuisance
-    "shmget shmat shmctl shmdt semget semop semtimedop semctl msgget msgsnd msgrcv msgctl "  # objects that persist
-    "mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr "
-    "sched_setaffinity sched_setscheduler sched_setparam sched_setattr setpriority ioprio_set "  # more than its share
-    "fanotify_init fanotify_mark inotify_init inotify_init1 inotify_add_watch cachestat "  # watching others' files
-    "seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self "
-    "lsm_set_self_attr "
-    "personality vmsplice quotactl quotactl_fd acct swapon swapoff reboot syslog vhangup ustat sysfs uselib "
-    "lookup_dcookie nfsservctl _sysctl "
-    "init_module finit_module delete_module create_module query_module get_kernel_syms kexec_load kexec_file_load "
-    "iopl ioperm modify_ldt settimeofday clock_settime adjtimex clock_adjtime file_setattr "
-).split()
+# Refused always: the reason, and the calls.
+_NEVER = {
+    "looks into or steers other processes": (
+        "ptrace process_vm_readv process_vm_writev process_madvise process_mrelease kcmp pidfd_getfd "
+        "move_pages migrate_pages"
+    ),
+    "makes objects that outlive the process": (
+        "add_key request_key keyctl shmget shmat shmctl shmdt semget semop semtimedop semctl "
+        "msgget msgsnd msgrcv msgctl mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr"
+    ),
+    "opens a large part of the kernel that no student needs": (
+        "bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register "
+        "io_setup io_submit io_destroy io_cancel io_getevents io_pgetevents vmsplice personality modify_ldt"
+    ),
+    "takes memory outside the sized file system": "memfd_create memfd_secret",
+    "changes what the process sees": (
+        "mount umount2 pivot_root chroot open_tree open_tree_attr move_mount fsopen fsconfig fsmount fspick "
+        "mount_setattr statmount listmount unshare setns sethostname setdomainname"
+    ),
+    "opens files by number, past every rule about paths": "name_to_handle_at open_by_handle_at",
+    "signals others through files that all can read": (
+        "flock fanotify_init fanotify_mark inotify_init inotify_init1 inotify_add_watch cachestat"
+    ),
+    "takes more than its share of the machine": (
+        "sched_setaffinity sched_setscheduler sched_setparam sched_setattr setpriority ioprio_set "
+        "mbind set_mempolicy set_mempolicy_home_node"
+    ),
+    "changes the rules themselves": (
+        "seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self lsm_set_self_attr"
+    ),
+    "administers the machine": (
+        "quotactl quotactl_fd acct swapon swapoff reboot syslog vhangup ustat sysfs uselib lookup_dcookie "
+        "nfsservctl _sysctl init_module finit_module delete_module create_module query_module "
+        "get_kernel_syms kexec_load kexec_file_load iopl ioperm settimeofday clock_settime adjtimex "
+        "clock_adjtime file_setattr"
+    ),
+}
 _EXEC = ("execve", "execveat")
-_SOCKETS = "socket socketpair bind listen accept accept4 connect".split()
+_SOCKETS = ("socket", "socketpair", "bind", "listen", "accept", "accept4", "connect")
 _OTHERS = ("pidfd_open", "pidfd_send_signal", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "tkill")
-# Landlock does not rule over these: on files of the same user they would work anywhere.
-_METADATA = (
-    "chmod fchmod fchmodat fchmodat2 chown lchown fchown fchownat utime utimes futimesat utimensat "
-    "setxattr lsetxattr fsetxattr setxattrat removexattr lremovexattr fremovexattr removexattrat"
-).split()
+_METADATA = {
+    # Landlock does not rule over these: on files of the same user they would work anywhere.
+    "changes modes, owners, times and attributes": (
+        "chmod fchmod fchmodat fchmodat2 chown lchown fchown fchownat utime utimes futimesat utimensat "
+        "setxattr lsetxattr fsetxattr setxattrat removexattr lremovexattr fremovexattr removexattrat"
+    ),
+}
+
+
+def _names(table: dict[str, str]) -> list[str]:
+    return [name for names in table.values() for name in names.split()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +99,8 @@ class Rules:
             multiprocessing uses between them.
         allow_exec: programs may be started.
         only_signal: the only process id that may be signalled; None where a PID namespace limits that.
-        freeze_metadata: calls that change modes, owners, times and attributes of files succeed and do nothing.
+        freeze_metadata: calls that change modes, owners, times and attributes of files succeed
+            and do nothing.
         refuse_truncate: refuse truncation by path (Landlock before version 3 does not rule over it).
 
     """
@@ -101,7 +122,7 @@ def _numbers(names: Iterable[str], architecture: str) -> list[int]:
 
 
 def _when_low(index: int, values: Iterable[int], then: int, otherwise: int | None = None) -> Program:
-    """Compare the low half of an argument: ``then`` if it is one of the values, else ``otherwise`` or fall through."""
+    """Answer ``then`` if an argument is one of the values, else ``otherwise``, or fall through."""
     body = Program()
     body.add(bpf.LOAD, bpf.argument_low(index))
     for value in values:
@@ -152,7 +173,7 @@ def build(rules: Rules, architecture: str) -> Program:
     program.add(bpf.JUMP_IF_GREATER_OR_EQUAL, LAST_KNOWN + 1, 0, 1)
     program.add(bpf.RETURN, bpf.errno_verdict(errno.ENOSYS))
 
-    denied = list(_NEVER)
+    denied = _names(_NEVER)
     if not rules.allow_exec:
         denied += _EXEC
     if rules.refuse_truncate:
@@ -173,7 +194,7 @@ def build(rules: Rules, architecture: str) -> Program:
     program.verdict_for_calls([numbered("clone3")], bpf.errno_verdict(errno.ENOSYS))
     program.verdict_for_calls(_numbers(denied, architecture), refuse)
     if rules.freeze_metadata:
-        program.verdict_for_calls(_numbers(_METADATA, architecture), bpf.errno_verdict(0))
+        program.verdict_for_calls(_numbers(_names(_METADATA), architecture), bpf.errno_verdict(0))
     program.for_call(
         numbered("fcntl"),
         _when_low(1, [*_LOCK_COMMANDS, _F_SETOWN, _F_SETSIG, _F_SETLEASE, _F_NOTIFY, 15], refuse, allow),

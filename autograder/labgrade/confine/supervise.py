@@ -1,6 +1,7 @@
 """The middle process: it waits for the student's process, watches its memory, cleans up and reports.
 
-It belongs to the grader (it holds nothing but what the zygote held) and stands outside the child's namespaces.
+It belongs to the grader (it holds nothing but what the zygote held) and stands outside the child's
+namespaces.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ class Ended:
 
     Args:
         code: exit code, or minus the number of the signal.
-        cause: ``exited``, ``ended`` (the grader asked), ``memory``, ``cpu``, ``forbidden-call`` (a foreign system
-            call interface), ``crashed`` (a signal of the process's own making) or ``killed``.
+        cause: ``exited``, ``ended`` (the grader asked), ``memory``, ``cpu``, ``forbidden-call`` (a foreign
+            system call interface), ``crashed`` (a signal of the process's own making) or ``killed``.
         cpu_s: CPU seconds, user and system.
         peak_mib: largest resident set.
 
@@ -81,7 +82,7 @@ def _tree(pid: int) -> list[int]:
 
 
 def _resident_mib(pids: list[int]) -> float:
-    """Sum the resident sets without what files back: an upper bound, since shared pages count more than once."""
+    """Sum the resident sets without what files back: an upper bound, shared pages count for each."""
     pages = 0
     for pid in pids:
         with suppress(FileNotFoundError, ProcessLookupError, IndexError):
