@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from labgrade.confine.cgroup import sweep
-from labgrade.confine.enter import choose_level, enter_level
 from labgrade.confine.launch import wrap_command
 from labgrade.confine.level import ConfineError, Feature, Features, Level
 from labgrade.confine.policy import PRIVATE_WORK_DIR, Policy, readable_by_default
 from labgrade.confine.probe import available, describe
+from labgrade.confine.steps import choose_level, enter_level
 
 __all__ = [
     "PRIVATE_WORK_DIR",
