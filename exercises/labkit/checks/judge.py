@@ -1,0 +1,277 @@
+"""Decides what an exception that leaves a test means. The rule, in order.
+
+1. A time limit: *timed out*. A skip that the test itself asked for: *skipped*.
+2. A failed expectation, or an ``assert`` in the test's own text: *failed*, or *not attempted* where the
+   answer is still a placeholder.
+3. An exception that passed through the student's code: *crashed*; *not attempted* if it is the stub's own
+   ``NotImplementedError`` or trips over a ``...`` that was left in place.
+4. A name that does not exist: *not attempted*.
+5. Anything else arose in the test's own text. If the test had by then read only what its own cell, Python or
+   an installed library defines, nothing of the student's can have played a part: *grader error*. Otherwise
+   the student's value may be the reason (``None.shape``), and whether it is cannot be told in general:
+   *failed*.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import FunctionType, ModuleType, TracebackType
+from typing import Any
+
+from labkit.checks import frames
+from labkit.checks.collect import Test, lines_of
+from labkit.checks.explain import explain_assert
+from labkit.checks.failure import Failure, NotAttempted
+from labkit.checks.model import Fact, Outcome
+
+__all__ = ["TestTimeout", "Verdict", "judge"]
+
+
+class TestTimeout(BaseException):
+    """The test's time is up. Not an Exception, so that a student's ``except Exception`` lets it through."""
+
+    __test__ = False
+
+    def __init__(self, limit_s: float) -> None:
+        self.limit_s = limit_s
+        super().__init__(f"stopped after {limit_s:g} seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an exception means for its test."""
+
+    outcome: Outcome
+    facts: tuple[Fact, ...] = ()
+    cause: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def judge(error: BaseException, test: Test, namespace: Mapping[str, Any]) -> Verdict:
+    """Decide the outcome of a test that ended with an exception.
+
+    Args:
+        error: what left the test function, with its traceback.
+        test: the test.
+        namespace: the globals of the notebook.
+
+    Returns:
+        The outcome and the message, which never shows a frame of the test's or of a library.
+
+    """
+    traceback = _own_traceback(error.__traceback__, test)
+    file = test.code.co_filename
+    if isinstance(error, TestTimeout):
+        return _timed_out(error, traceback, file)
+    declared = _declared(error, traceback, file)
+    if declared is not None:
+        return declared
+    raised_by_student = frames.is_student_code(frames.raising_file(traceback), file)
+    if _is_pytest(error, "Skipped") or type(error).__qualname__ == "SkipTest":
+        if not raised_by_student:
+            return Verdict(Outcome.SKIPPED, (Fact("skipped", str(error) or "the test asked for it"),))
+    elif not raised_by_student:
+        if isinstance(error, Failure):
+            outcome = Outcome.NOT_ATTEMPTED if isinstance(error, NotAttempted) else Outcome.FAILED
+            return Verdict(outcome, error.facts, error.cause, error.notes)
+        if _is_pytest(error, "Failed"):
+            return Verdict(Outcome.FAILED, (*_called(traceback, file), Fact("came back", str(error))))
+        if isinstance(error, AssertionError) and frames.student_frame(traceback, file) is None:
+            return Verdict(Outcome.FAILED, explain_assert(error, traceback, file))
+    step = frames.student_frame(traceback, file)
+    if step is not None:
+        return _from_student(error, step, traceback, file)
+    return _from_test(error, test, traceback, namespace)
+
+
+def _own_traceback(traceback: TracebackType | None, test: Test) -> TracebackType | None:
+    """Cut off the frames above the test function itself."""
+    for step in frames.walk_traceback(traceback):
+        if step.tb_frame.f_code is test.code:
+            return step
+    return traceback
+
+
+def _declared(error: BaseException, traceback: TracebackType | None, file: str) -> Verdict | None:
+    """Read the outcome that an engine wrote on an exception which it brought back from the student's process.
+
+    ``__labkit_outcome__`` names the outcome, ``__labkit_message__`` where in the student's code it arose.
+    "grader error" is taken only from code that is not the student's: the others earn nothing anyway.
+    """
+    declared = getattr(error, "__labkit_outcome__", None)
+    if declared not in {str(outcome) for outcome in Outcome} or declared == Outcome.PASSED:
+        return None
+    outcome = Outcome(declared)
+    if outcome is Outcome.GRADER_ERROR and frames.student_frame(traceback, file) is not None:
+        return None
+    if outcome is Outcome.CRASHED and _is_placeholder(error):
+        outcome = Outcome.NOT_ATTEMPTED
+    if outcome is Outcome.NOT_ATTEMPTED:
+        return Verdict(outcome, _unanswered(error))
+    came_back = Fact("it raised" if outcome is Outcome.CRASHED else "came back", _name_error(error))
+    where = str(getattr(error, "__labkit_message__", ""))
+    return Verdict(
+        outcome, (*_called(traceback, file), came_back, *([Fact("where", where)] if where else []))
+    )
+
+
+def _timed_out(error: TestTimeout, traceback: TracebackType | None, file: str) -> Verdict:
+    facts = [*_called(traceback, file), Fact("came back", f"nothing within {error.limit_s:g} seconds")]
+    step = frames.student_frame(traceback, file)
+    if step is not None:
+        facts.append(_where(step, "it was at"))
+    return Verdict(
+        Outcome.TIMED_OUT, tuple(facts), "a loop that does not end, or far more work than is needed"
+    )
+
+
+def _from_student(
+    error: BaseException, step: TracebackType, traceback: TracebackType | None, file: str
+) -> Verdict:
+    if _is_placeholder(error):
+        return Verdict(Outcome.NOT_ATTEMPTED, _unanswered(error))
+    facts = (*_called(traceback, file), Fact("it raised", _name_error(error)), _where(step, "where"))
+    return Verdict(Outcome.CRASHED, facts, _cause_of_crash(error))
+
+
+def _from_test(
+    error: BaseException, test: Test, traceback: TracebackType | None, namespace: Mapping[str, Any]
+) -> Verdict:
+    file = test.code.co_filename
+    missing = getattr(error, "name", None) if isinstance(error, NameError) else None
+    if missing and missing not in namespace and not isinstance(error, UnboundLocalError):
+        text = f"`{missing}` does not exist yet: answer the question, run its cell, then run this one again"
+        return Verdict(Outcome.NOT_ATTEMPTED, (Fact("", text),))
+    if _is_placeholder(error):
+        return Verdict(Outcome.NOT_ATTEMPTED, _unanswered(error))
+    if isinstance(error, Exception) and not _may_involve_student(traceback, file, namespace):
+        text = f"{_name_error(error)}\nThis is a fault of the test, not of your answer; it costs you nothing."
+        return Verdict(Outcome.GRADER_ERROR, (*_called(traceback, file), Fact("the test stopped with", text)))
+    step = frames.test_frame(traceback, file)
+    inside_call = step is not None and frames.raising_file(traceback) != file
+    called = _called(traceback, file)
+    if inside_call and called:
+        return Verdict(
+            Outcome.CRASHED, (*called, Fact("it raised", _name_error(error))), _cause_of_crash(error)
+        )
+    text = f"something the test could not work with: {_name_error(error)}"
+    facts = [*([Fact("the test evaluated", called[0].text)] if called else []), Fact("came back", text)]
+    return Verdict(Outcome.FAILED, tuple(facts), _cause_of_crash(error))
+
+
+def _called(traceback: TracebackType | None, file: str) -> tuple[Fact, ...]:
+    step = frames.test_frame(traceback, file)
+    if step is None:
+        return ()
+    expression = frames.expression_at(step.tb_frame.f_code, step.tb_lasti)
+    return (Fact("called", expression),) if expression else ()
+
+
+def _where(step: TracebackType, label: str) -> Fact:
+    code = step.tb_frame.f_code
+    line = frames.line_at(code.co_filename, step.tb_lineno)
+    place = (
+        f"line {step.tb_lineno}"
+        if code.co_name == "<module>"
+        else f"line {step.tb_lineno}, in {code.co_name}"
+    )
+    return Fact(label, f"{place}: {line}" if line else place)
+
+
+def _name_error(error: BaseException) -> str:
+    text = str(error).strip()
+    if len(text) > 600:
+        text = f"{text[:600]} …"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _is_placeholder(error: BaseException) -> bool:
+    if isinstance(error, NotImplementedError):
+        return True
+    return isinstance(error, (TypeError, AttributeError)) and "ellipsis" in str(error).lower()
+
+
+def _unanswered(error: BaseException) -> tuple[Fact, ...]:
+    if not isinstance(error, NotImplementedError):
+        return (Fact("", "a `...` still stands where your code should be"),)
+    text = str(error).strip()
+    return (Fact("", text or "the answer is still the stub that was given"),)
+
+
+def _cause_of_crash(error: BaseException) -> str:
+    text = str(error)
+    if "NoneType" in text:
+        return "something is None: is a `return` missing?"
+    if isinstance(error, RecursionError):
+        return "the function calls itself without an end"
+    if isinstance(error, SystemExit):
+        return "exit() or quit() ends the program; a function ends with `return`"
+    return ""
+
+
+def _is_pytest(error: BaseException, name: str) -> bool:
+    kinds = type(error).__mro__
+    return any(kind.__module__ == "_pytest.outcomes" and kind.__name__ == name for kind in kinds)
+
+
+def _may_involve_student(traceback: TracebackType | None, file: str, namespace: Mapping[str, Any]) -> bool:
+    """Tell whether the test may have read anything of the student's before the exception."""
+    own = _bound_by_cell(file)
+    if own is None:
+        return True
+    waiting: set[str] = set()
+    for step in frames.walk_traceback(traceback):
+        if step.tb_frame.f_code.co_filename == file:
+            waiting |= frames.names_read_before(step.tb_frame, step.tb_lasti)
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        if name not in namespace:  # a builtin, or the name of an attribute in a helper
+            continue
+        value = namespace[name]
+        if isinstance(value, FunctionType) and value.__code__.co_filename == file:
+            waiting |= set(value.__code__.co_names) - seen
+        elif name not in own and not _is_from_library(value, file):
+            return True
+    return False
+
+
+def _is_from_library(value: Any, file: str) -> bool:
+    """Tell whether a global is a module or labkit's own; a library's function may be somebody's answer."""
+    if isinstance(value, ModuleType):
+        origin = getattr(value, "__file__", None)
+        return origin is None or not frames.is_student_code(origin, file)
+    return isinstance(value, (type, FunctionType)) and value.__module__.split(".")[0] == "labkit"
+
+
+def _bound_by_cell(file: str) -> frozenset[str] | None:
+    """Return the names that the test cell binds at its top level; None if its text is not known."""
+    source = "".join(lines_of(file))
+    if not source:
+        return None
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return None
+    return frozenset(_bound(tree.body))
+
+
+def _bound(statements: Iterable[ast.stmt]) -> Iterable[str]:
+    for statement in statements:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield statement.name
+        elif isinstance(statement, (ast.Import, ast.ImportFrom)):
+            for alias in statement.names:
+                yield (alias.asname or alias.name).split(".")[0]
+        elif isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+            # A constant of the cell is the test's own only if it was not computed from the student's names.
+            value = statement.value
+            if value is not None and not any(
+                isinstance(node, (ast.Name, ast.Call)) for node in ast.walk(value)
+            ):
+                targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+                for target in targets:
+                    yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))

@@ -1,0 +1,78 @@
+"""A time limit for one test."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+from labkit.checks.judge import TestTimeout
+
+__all__ = ["limit_time"]
+
+# After the first stop the limit knocks again: a bare `except:` in a loop must not swallow it for good.
+_KNOCK_AGAIN_S = 0.5
+
+
+@contextlib.contextmanager
+def limit_time(seconds: float | None) -> Iterator[None]:
+    """Raise :class:`TestTimeout` in the block when it has run for so many seconds; None: no limit.
+
+    In the main thread of a POSIX system a timer signal does it, which also ends ``time.sleep``. Elsewhere
+    (Windows, a thread) a second thread asks the interpreter for it, which takes effect between two Python
+    instructions.
+    """
+    if seconds is None:
+        yield
+    elif hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread():
+        with _limit_by_signal(seconds):
+            yield
+    else:
+        with _limit_by_thread(seconds):
+            yield
+
+
+@contextlib.contextmanager
+def _limit_by_signal(seconds: float) -> Iterator[None]:
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise TestTimeout(seconds)
+
+    handler = signal.signal(signal.SIGALRM, stop)
+    outer = signal.setitimer(signal.ITIMER_REAL, seconds, _KNOCK_AGAIN_S)
+    try:
+        yield
+    finally:
+        # An outer timer (an engine's) goes on with what it had left; it may be due at once.
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if outer[0]:
+            signal.setitimer(signal.ITIMER_REAL, outer[0], outer[1])
+
+
+@contextlib.contextmanager
+def _limit_by_thread(seconds: float) -> Iterator[None]:
+    target = threading.get_ident()
+    finished = threading.Lock()
+    done = False
+
+    class _Stop(TestTimeout):
+        def __init__(self) -> None:
+            super().__init__(seconds)
+
+    def stop() -> None:
+        with finished:
+            if not done:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(target), ctypes.py_object(_Stop))
+
+    timer = threading.Timer(seconds, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        with finished:
+            done = True
+        timer.cancel()

@@ -1,0 +1,79 @@
+"""A check's result as plain text, for terminals and for editors that show no HTML."""
+
+from __future__ import annotations
+
+import textwrap
+
+from labkit.checks.model import CheckResult, Outcome, TestResult, is_grading
+
+__all__ = ["GRADER_FAULT", "SIGNS", "label_of", "render_text", "summary_of"]
+
+SIGNS = {
+    Outcome.PASSED: "✓",
+    Outcome.FAILED: "✗",
+    Outcome.NOT_ATTEMPTED: "○",
+    Outcome.CRASHED: "⚡",
+    Outcome.TIMED_OUT: "⧖",
+    Outcome.SKIPPED: "↷",
+    Outcome.GRADER_ERROR: "!",
+}
+_PARTLY = "◐"
+GRADER_FAULT = (
+    "A test could not decide through a fault of its own. It costs no points; please tell your teachers."
+)
+
+
+def label_of(test: TestResult) -> tuple[str, str]:
+    """Return the sign and the word for an outcome; a failed test that earned something passed partly."""
+    if test.outcome is not Outcome.PASSED and test.points > 0:
+        return _PARTLY, "partly passed"
+    return SIGNS[test.outcome], str(test.outcome)
+
+
+def summary_of(result: CheckResult) -> str:
+    """Return the line that sums a result up: tests passed, points where known, tests still to come."""
+    passed = sum(test.passed for test in result.tests)
+    parts = []
+    if result.tests:
+        parts.append(f"{passed} of {len(result.tests)} {_plural(len(result.tests), 'test')} passed")
+    if result.missing and is_grading():
+        parts.append(f"{result.missing} {_plural(result.missing, 'test')} missing here: no points for them")
+    elif result.missing:
+        parts.append(
+            f"{result.missing} more {_plural(result.missing, 'test')} will run when your work is graded"
+        )
+    if result.missing and not is_grading():
+        parts.append(f"worth {result.max_points:g} {_plural(result.max_points, 'point')} in all")
+    else:
+        parts.append(f"{result.points:g} of {result.max_points:g} {_plural(result.max_points, 'point')}")
+    return " · ".join(parts)
+
+
+def render_text(result: CheckResult) -> str:
+    """Return the readable text of a result. No line depends on colour."""
+    lines = [f"{result.question}: {summary_of(result)}"]
+    for test in result.tests:
+        sign, word = label_of(test)
+        lines.append(f"  {sign} {word}: {test.title}")
+        if not is_revealed(test):
+            continue
+        if test.message:
+            lines.append(textwrap.indent(test.message, "      "))
+        if test.cause:
+            lines.append(f"      likely cause: {test.cause}")
+        lines.extend(f"      note: {note}" for note in test.notes)
+        if test.output and not test.passed:
+            lines.append("      it printed:")
+            lines.append(textwrap.indent(test.output, "        "))
+    if result.needs_person:
+        lines.append(f"  {GRADER_FAULT}")
+    return "\n".join(lines)
+
+
+def is_revealed(test: TestResult) -> bool:
+    """Tell whether a test's message may be shown: a hidden one's stays out of graded notebooks."""
+    return not (test.hidden and is_grading())
+
+
+def _plural(count: float, word: str) -> str:
+    return word if count == 1 else f"{word}s"
