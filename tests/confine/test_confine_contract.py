@@ -7,7 +7,7 @@ import os
 import sys
 
 import pytest
-from labgrade.confine import ConfineError, Level, Policy, available, describe, enter
+from labgrade.confine import ConfineError, Level, Nursery, Policy, available, describe, enter
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="confinement beyond limits needs Linux")
 
@@ -51,3 +51,27 @@ def test_describe_names_the_level_first():
     first, *others = describe()
     assert first.state == str(available().level)
     assert {"landlock", "seccomp", "namespaces", "cgroup"} <= {feature.name for feature in others}
+
+
+def test_nursery_forks_confined_children_one_after_the_other():
+    """Each child is the first process of its own namespace, and killing it is all there is to do."""
+    zygote = os.fork()
+    if zygote == 0:
+        code = 1
+        try:
+            nursery = Nursery(Policy(ceiling=Level.FULL))
+            for _ in range(3):
+                said_read, said_write = os.pipe()
+                pid = nursery.fork(keep_fds=(said_write,))
+                if pid == 0:
+                    os.write(said_write, f"{os.getpid()}".encode())
+                    os._exit(5)
+                os.close(said_write)
+                inside = int(os.read(said_read, 100))
+                ended = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+                assert ended == 5
+                assert (inside == 1) == (nursery.level is Level.FULL)
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(zygote, 0)[1]) == 0

@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from labgrade.confine.cgroup import sweep
 from labgrade.confine.launch import wrap_command
 from labgrade.confine.level import ConfineError, Feature, Features, Level
+from labgrade.confine.middle import enter_level
+from labgrade.confine.nursery import Nursery
 from labgrade.confine.policy import PRIVATE_WORK_DIR, Policy, readable_by_default
 from labgrade.confine.probe import available, describe
-from labgrade.confine.steps import choose_level, enter_level
+from labgrade.confine.steps import choose_level
 
 __all__ = [
     "PRIVATE_WORK_DIR",
@@ -20,6 +22,7 @@ __all__ = [
     "Feature",
     "Features",
     "Level",
+    "Nursery",
     "Policy",
     "available",
     "describe",

@@ -21,6 +21,7 @@ __all__ = [
     "has_syscalls",
     "mount",
     "prctl",
+    "setns",
     "unshare",
 ]
 
@@ -93,6 +94,11 @@ def prctl(option: int, *arguments: int) -> int:
 def unshare(flags: int) -> None:
     """Leave the namespaces named by ``flags``."""
     call("unshare", flags)
+
+
+def setns(fd: int, flags: int) -> None:
+    """Enter the namespace that a descriptor of ``/proc/…/ns`` names."""
+    call("setns", fd, flags)
 
 
 def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:

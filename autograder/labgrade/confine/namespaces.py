@@ -19,7 +19,7 @@ from labgrade.confine.linux import (
 )
 from labgrade.confine.process import set_dumpable
 
-__all__ = ["INSIDE_ID", "leave", "name_host"]
+__all__ = ["INSIDE_ID", "enter_user_namespace", "leave", "leave_all_but_processes", "name_host"]
 
 INSIDE_ID = 1000
 """The user and group id that an ordinary user's child has inside its user namespace."""
@@ -32,6 +32,35 @@ def _map_ids(uid: int, gid: int) -> None:
     (own / "setgroups").write_text("deny", encoding="ascii")  # the kernel's condition for the next line
     (own / "gid_map").write_text(f"{INSIDE_ID} {gid} 1", encoding="ascii")
     (own / "uid_map").write_text(f"{INSIDE_ID} {uid} 1", encoding="ascii")
+
+
+def enter_user_namespace() -> None:
+    """Enter a new user namespace, with one id mapped and all rights in it (and none outside it).
+
+    Raises:
+        ConfineError: the kernel or an administrator does not allow it.
+
+    """
+    uid, gid = os.geteuid(), os.getegid()
+    try:
+        set_dumpable()
+        unshare(CLONE_NEWUSER)
+        _map_ids(uid, gid)
+    except OSError as error:
+        raise ConfineError("namespaces", str(error)) from error
+
+
+def leave_all_but_processes() -> None:
+    """Enter new namespaces, in a process that is the first of a PID namespace already.
+
+    Raises:
+        ConfineError: the kernel or an administrator does not allow it.
+
+    """
+    try:
+        unshare(_WITHOUT_USER & ~CLONE_NEWPID)
+    except OSError as error:
+        raise ConfineError("namespaces", str(error)) from error
 
 
 def leave(with_user_namespace: bool) -> None:

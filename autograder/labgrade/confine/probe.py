@@ -11,8 +11,8 @@ from functools import cache
 from labgrade.confine import cgroup, credentials, landlock, seccomp
 from labgrade.confine.level import ConfineError, Feature, Features, Level
 from labgrade.confine.linux import has_syscalls
+from labgrade.confine.middle import enter_level
 from labgrade.confine.policy import Policy
-from labgrade.confine.steps import enter_level
 
 __all__ = ["available", "describe"]
 

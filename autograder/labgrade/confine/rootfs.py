@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import ctypes
 import os
-import stat
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import PurePosixPath
 
 from labgrade.confine.linux import call, mount
 from labgrade.confine.policy import PRIVATE_WORK_DIR, Policy
 
-__all__ = ["CPU_FOLDER", "DEVICES", "SYSTEM_FILES", "build"]
+__all__ = ["CPU_FOLDER", "DEVICES", "SYSTEM_FILES", "Layout", "build", "lay_out", "links_on_the_way"]
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/localtime", "/etc/fonts")
 CPU_FOLDER = "/sys/devices/system/cpu"
 
 _BASE = "/tmp"  # noqa: S108 - only a place to mount on, in a mount namespace that nobody else sees
+_SHARED = ("/tmp", "/dev/shm")  # noqa: S108 - of the child's own
+_FOLDERS = ("/etc", "/proc", *_SHARED)
+_DESCRIPTORS = (
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+)
 _TOP_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = {
     "passwd": "root:x:0:0:root:/:/bin/false\nstudent:x:{uid}:{gid}:student:{home}:/bin/false\n",
@@ -58,6 +68,22 @@ def _attach(fd: int, target: str) -> None:
     os.close(fd)
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a private file system will show.
+
+    Args:
+        links: (where, what it says) of each symbolic link.
+        trees: (path, is a folder, mount attributes), a folder before what lies in it.
+        folders: every folder that must be made for them, parents first.
+
+    """
+
+    links: tuple[tuple[str, str], ...]
+    trees: tuple[tuple[str, bool, int], ...]
+    folders: tuple[str, ...]
+
+
 def links_on_the_way(path: str) -> list[tuple[str, str]]:
     """List the symbolic links that lead to a path, as (where it is, what it says), outermost first."""
     found: list[tuple[str, str]] = []
@@ -75,33 +101,39 @@ def links_on_the_way(path: str) -> list[tuple[str, str]]:
     return found
 
 
-def _make_parents(target: str) -> None:
-    os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)
+@cache
+def lay_out(readonly_paths: tuple[str, ...]) -> Layout:
+    """Look at the machine once and decide what a private file system will show.
 
+    Args:
+        readonly_paths: what the child may read; paths that do not exist are left out.
 
-def _make_links(paths: Iterable[str]) -> None:
-    for path in paths:
-        for place, said in links_on_the_way(path):
-            target = _BASE + place
-            _make_parents(target)
-            if not os.path.lexists(target):
-                os.symlink(said, target)
+    Returns:
+        The layout; computed once for each value.
+
+    """
+    shown = _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV
+    wanted = {os.path.realpath(path): shown for path in readonly_paths if os.path.exists(path)}
+    for path in (*SYSTEM_FILES, CPU_FOLDER):
+        real = os.path.realpath(path)
+        if os.path.exists(real) and not any(real.startswith(above + "/") for above in wanted):
+            wanted[real] = shown | _ATTR_NOEXEC
+    wanted |= {path: _ATTR_NOSUID | _ATTR_NOEXEC for path in DEVICES if os.path.exists(path)}
+    trees = tuple((path, os.path.isdir(path), wanted[path]) for path in sorted(wanted))
+    links = dict(
+        link for path in (*readonly_paths, *_TOP_LINKS, *SYSTEM_FILES) for link in links_on_the_way(path)
+    )
+    covered = tuple(path + "/" for path, is_folder, _ in trees if is_folder)
+    links = {place: said for place, said in links.items() if not place.startswith(covered)}
+    folders = {PRIVATE_WORK_DIR, *_FOLDERS} | {path for path, is_folder, _ in trees if is_folder}
+    for path in [*folders, *links, *wanted]:
+        folders |= {str(parent) for parent in PurePosixPath(path).parents}
+    return Layout(tuple(links.items()), trees, tuple(sorted(folders - {"/"} - links.keys())))
 
 
 def _write(path: str, text: str) -> None:
     with open(path, "w", encoding="utf-8") as stream:
         stream.write(text)
-
-
-def _attach_all(trees: list[tuple[str, bool, int]]) -> None:
-    for path, is_folder, fd in sorted(trees):  # a folder before what lies in it
-        target = _BASE + path
-        if is_folder:
-            os.makedirs(target, mode=0o755, exist_ok=True)
-        else:
-            _make_parents(target)
-            os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
-        _attach(fd, target)
 
 
 def _hide(paths: Iterable[str]) -> None:
@@ -113,20 +145,6 @@ def _hide(paths: Iterable[str]) -> None:
             )
         elif os.path.exists(target):
             _attach(_clone_tree(_BASE + "/dev/null", _ATTR_NOSUID), target)
-
-
-def _clone_all(policy: Policy) -> list[tuple[str, bool, int]]:
-    attributes = _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV
-    wanted = {os.path.realpath(path): attributes for path in policy.readonly_paths if os.path.exists(path)}
-    for path in (*SYSTEM_FILES, CPU_FOLDER):
-        real = os.path.realpath(path)
-        if os.path.exists(real) and not any(real.startswith(above + "/") for above in wanted):
-            wanted[real] = attributes | _ATTR_NOEXEC
-    wanted |= {path: _ATTR_NOSUID | _ATTR_NOEXEC for path in DEVICES if os.path.exists(path)}
-    return [
-        (path, stat.S_ISDIR(os.stat(path).st_mode), _clone_tree(path, flags))
-        for path, flags in wanted.items()
-    ]
 
 
 def build(policy: Policy, uid: int, gid: int) -> None:
@@ -141,27 +159,32 @@ def build(policy: Policy, uid: int, gid: int) -> None:
         OSError: the kernel refused a step.
 
     """
+    layout = lay_out(policy.readonly_paths)
     mount("", "/", "", _MS_REC | _MS_PRIVATE)
     os.chdir("/")
-    trees = _clone_all(policy)
+    # All are taken before the new root covers the folder on which it is mounted.
+    trees = [(path, is_folder, _clone_tree(path, flags)) for path, is_folder, flags in layout.trees]
     room = f"size={policy.scratch_mib}m,nr_inodes={policy.scratch_files},mode=755"
     mount("tmpfs", _BASE, "tmpfs", _MS_NOSUID | _MS_NODEV, room)
     os.umask(0o022)
-    _make_links([*policy.readonly_paths, *_TOP_LINKS, *SYSTEM_FILES])
-    _attach_all(trees)
+    for folder in layout.folders:
+        os.mkdir(_BASE + folder, 0o755)
+    for place, said in layout.links:
+        os.symlink(said, _BASE + place)
+    for path, is_folder, fd in trees:
+        if not is_folder:
+            os.close(os.open(_BASE + path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+        _attach(fd, _BASE + path)
     _hide(policy.hidden_paths)
-
-    for folder in ("/dev", "/etc", "/proc", "/tmp", "/dev/shm", PRIVATE_WORK_DIR):  # noqa: S108 - of the child's own
-        os.makedirs(_BASE + folder, mode=0o755, exist_ok=True)
-    for shared in ("/tmp", "/dev/shm"):  # noqa: S108 - of the child's own
+    for shared in _SHARED:
         os.chmod(_BASE + shared, 0o1777)  # noqa: S103 - of the child's own, as everywhere
     for name, text in _ETC.items():
         _write(f"{_BASE}/etc/{name}", text.format(uid=uid, gid=gid, home=PRIVATE_WORK_DIR))
-    for name, said in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
-        os.symlink(f"/proc/self/fd{said}", f"{_BASE}/dev/{name}")
+    for name, said in _DESCRIPTORS:
+        os.symlink(said, f"{_BASE}/dev/{name}")
     mount("proc", _BASE + "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
     os.chown(_BASE + PRIVATE_WORK_DIR, uid, gid)
-    os.chmod(_BASE + PRIVATE_WORK_DIR, stat.S_IRWXU)
+    os.chmod(_BASE + PRIVATE_WORK_DIR, 0o700)
 
     os.chdir(_BASE)
     call("pivot_root", b".", b".")

@@ -11,6 +11,7 @@ import errno
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from labgrade.confine import bpf
 from labgrade.confine.bpf import Program
@@ -18,7 +19,7 @@ from labgrade.confine.level import ConfineError
 from labgrade.confine.linux import prctl
 from labgrade.confine.syscall_table import LAST_KNOWN, machine, number
 
-__all__ = ["Rules", "available", "build", "install"]
+__all__ = ["Rules", "assemble", "available", "build", "install"]
 
 _AUDIT_ARCHITECTURE = {"x86_64": 0xC000_003E, "aarch64": 0xC000_00B7}
 _X32_BIT = 0x4000_0000
@@ -221,6 +222,20 @@ def available() -> bool:
     return os.path.exists("/proc/sys/kernel/seccomp/actions_avail")
 
 
+@cache
+def assemble(rules: Rules) -> bytes:
+    """Return the filter for this machine as the kernel reads it; computed once for each value.
+
+    Raises:
+        ConfineError: no table for this architecture.
+
+    """
+    architecture = machine()
+    if not architecture:
+        raise ConfineError("seccomp", "system call numbers of this architecture are not known")
+    return build(rules, architecture).assemble()
+
+
 def install(rules: Rules) -> int:
     """Install the filter for the calling thread, for good.
 
@@ -234,10 +249,7 @@ def install(rules: Rules) -> int:
         ConfineError: no table for this architecture, or the kernel refused.
 
     """
-    architecture = machine()
-    if not architecture:
-        raise ConfineError("seccomp", "system call numbers of this architecture are not known")
-    code = build(rules, architecture).assemble()
+    code = assemble(rules)
     count = len(code) // 8
     try:
         prctl(_PR_SET_NO_NEW_PRIVS, 1)

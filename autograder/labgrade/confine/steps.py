@@ -1,32 +1,24 @@
-"""From a freshly forked child to a confined student process.
+"""The steps from a freshly forked child to a confined student process, in their order.
 
-The order matters; what each step guards against stands in docs/threat-model.md.
+What each step guards against stands in docs/threat-model.md.
 """
 
 from __future__ import annotations
 
 import os
-import signal
+import re
 import sys
 import tempfile
-from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
-from labgrade.confine import (
-    cgroup,
-    credentials,
-    landlock,
-    namespaces,
-    process,
-    rlimits,
-    rootfs,
-    seccomp,
-    supervise,
-)
+from labgrade.confine import credentials, landlock, namespaces, process, rlimits, rootfs, seccomp
 from labgrade.confine.level import ConfineError, Features, Level
 from labgrade.confine.policy import PRIVATE_WORK_DIR, Policy
 
-__all__ = ["choose_level", "enter_level"]
+__all__ = ["Plan", "check", "choose_level", "confine", "make_plan", "warm"]
 
 # What libraries read about the machine when there is no private /proc.
 _PROC_FILES = (
@@ -57,57 +49,72 @@ def choose_level(policy: Policy, features: Features) -> Level:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
-    """What will be done, decided before anything is."""
+class Plan:
+    """What will be done, decided before anything is.
+
+    Args:
+        level: what will be reached.
+        policy: what the child may use.
+        user_namespace: a user namespace is needed for the other namespaces.
+        slot_uid: the child gets the user id of its slot.
+        keep_read_capability: the slot's user could not read the interpreter, so the right to read files and
+            search folders stays; it opens nothing that the file system or Landlock does not show.
+        may_fork: processes may be made.
+
+    """
 
     level: Level
     policy: Policy
     user_namespace: bool
     slot_uid: bool
     keep_read_capability: bool
-    cgroup: bool
+    may_fork: bool
 
     @property
-    def may_fork(self) -> bool:
-        # Without a PID namespace nothing ends a tree for certain when the grader itself is killed.
-        return self.policy.allow_fork and self.level is not Level.NO_NAMESPACES
+    def child_uid(self) -> int:
+        """The user id that the child will have, in the caller's user namespace."""
+        return credentials.slot_uid(self.policy.slot) if self.slot_uid else os.geteuid()
 
 
-def _needs_read_capability(level: Level, slot_uid: bool) -> bool:
-    """Whether the interpreter lies where the slot's user may not look (for example in root's home).
-
-    In a private file system only the folders' own modes count, since what leads to them is new; without one
-    the whole path does.
-    """
-    if not slot_uid:
-        return False
-    with_parents = level is not Level.FULL
+@cache
+def _interpreter_is_barred(with_parents: bool) -> bool:
     return bool(credentials.unreadable_for_others(credentials.interpreter_paths(), with_parents))
 
 
-def _plan(policy: Policy, features: Features, level: Level) -> _Plan:
+@cache
+def _counts_processes_in_user_namespaces() -> bool:
+    """Whether the limit on processes counts only those in the same user namespace (Linux 5.14)."""
+    found = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    return found is not None and (int(found[1]), int(found[2])) >= (5, 14)
+
+
+def make_plan(policy: Policy, features: Features, level: Level) -> Plan:
+    """Decide how a level is reached."""
     slot_uid = features.slot_uids and level is not Level.OFF
-    return _Plan(
-        level=level,
-        policy=policy,
-        user_namespace=features.user_namespace,
-        slot_uid=slot_uid,
-        keep_read_capability=_needs_read_capability(level, slot_uid),
-        cgroup=bool(features.cgroup) and level is not Level.OFF,
-    )
+    # In a private file system what leads to the interpreter is new; elsewhere the whole path counts.
+    barred = slot_uid and _interpreter_is_barred(level is not Level.FULL)
+    counted = slot_uid or (level is Level.FULL and _counts_processes_in_user_namespaces())
+    # Without a PID namespace nothing ends a tree for certain when the grader itself is killed.
+    may_fork = policy.allow_fork and (counted if level is Level.FULL else level is not Level.NO_NAMESPACES)
+    return Plan(level, policy, features.user_namespace, slot_uid, barred, may_fork)
 
 
-def _check(plan: _Plan) -> None:
+def check(plan: Plan) -> None:
+    """Refuse what cannot be confined as the policy says.
+
+    Raises:
+        ConfineError: the process has threads, or a hidden path would be readable.
+
+    """
     if sys.platform == "linux" and process.count_threads() != 1:
         raise ConfineError("threads", "the process has more than one thread; only one would be confined")
-    if plan.level is Level.NO_NAMESPACES:
-        for secret in plan.policy.hidden_paths:
-            for shown in (*plan.policy.readonly_paths, plan.policy.work_dir):
-                real, above = os.path.realpath(secret), os.path.realpath(shown) if shown else ""
-                if above and (real == above or real.startswith(above.rstrip("/") + "/")):
-                    raise ConfineError(
-                        "hidden-path", f"{secret} lies inside {shown}, which the child must be able to read"
-                    )
+    if plan.level is not Level.NO_NAMESPACES:
+        return
+    for secret in plan.policy.hidden_paths:
+        for shown in (*plan.policy.readonly_paths, plan.policy.work_dir):
+            real, above = os.path.realpath(secret), os.path.realpath(shown) if shown else ""
+            if above and (real == above or real.startswith(above.rstrip("/") + "/")):
+                raise ConfineError("hidden-path", f"{secret} lies inside {shown}, which the child reads")
 
 
 def _set_environment(policy: Policy, work_dir: str) -> None:
@@ -115,13 +122,11 @@ def _set_environment(policy: Policy, work_dir: str) -> None:
     os.environ.update(policy.environment)
     if work_dir:
         os.environ.update(HOME=work_dir, TMPDIR=work_dir)
-        os.chdir(work_dir)
-    else:
-        os.chdir("/")
+    os.chdir(work_dir or "/")
     tempfile.tempdir = None  # it may have been looked up before
 
 
-def _landlock_rules(plan: _Plan, work_dir: str) -> landlock.Rules:
+def _landlock_rules(plan: Plan, work_dir: str) -> landlock.Rules:
     policy = plan.policy
     if plan.level is Level.FULL:
         work = (work_dir, "/tmp", "/dev/shm")  # noqa: S108 - of the child's own
@@ -130,7 +135,7 @@ def _landlock_rules(plan: _Plan, work_dir: str) -> landlock.Rules:
     return landlock.Rules(read, (work_dir,) if work_dir else (), rootfs.DEVICES, policy.allow_exec)
 
 
-def _seccomp_rules(plan: _Plan) -> seccomp.Rules:
+def _seccomp_rules(plan: Plan) -> seccomp.Rules:
     alone = plan.level is not Level.FULL
     return seccomp.Rules(
         allow_fork=plan.may_fork,
@@ -141,30 +146,49 @@ def _seccomp_rules(plan: _Plan) -> seccomp.Rules:
     )
 
 
-def _confine(plan: _Plan, box: cgroup.Box | None, alive_fd: int, report_fd: int) -> None:
-    """Do the student process's own part: nothing of what it gives up can be had back."""
+def _offer_to_memory_killer() -> None:
+    """When memory is short, this process goes before the grader's own."""
+    with suppress(OSError):  # a container may not show the file; nothing depends on it
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+
+
+def warm(plan: Plan) -> None:
+    """Compute once, before forking, what every child of this plan would compute again."""
+    if plan.level is Level.FULL:
+        rootfs.lay_out(plan.policy.readonly_paths)
+        seccomp.assemble(_seccomp_rules(plan))
+    landlock.abi()
+
+
+def confine(plan: Plan, alive_fd: int, nest_user_namespace: bool = False) -> None:
+    """Do the student process's own part: nothing of what it gives up can be had back.
+
+    Args:
+        plan: what to reach; at level ``full`` the namespaces have been left already.
+        alive_fd: reading end of a pipe whose only writer is the parent; closed.
+        nest_user_namespace: take a further user namespace, which counts this child's processes alone.
+
+    Raises:
+        ConfineError: a step was refused.
+
+    """
     policy, level = plan.policy, plan.level
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, supervise.WATCHED_SIGNALS)
-    if box:
-        box.join()
-        box.close()
-    if plan.slot_uid:
-        uid = gid = credentials.slot_uid(policy.slot)
-    else:
-        uid, gid = os.geteuid(), os.getegid()
+    _offer_to_memory_killer()
+    gid = credentials.slot_uid(policy.slot) if plan.slot_uid else os.getegid()
     work_dir = policy.work_dir
     if level is Level.FULL:
         work_dir = PRIVATE_WORK_DIR
         try:
-            rootfs.build(policy, uid, gid)
+            rootfs.build(policy, plan.child_uid, gid)
         except OSError as error:
             raise ConfineError("file-system", str(error)) from error
         namespaces.name_host("student")
+        if nest_user_namespace:
+            namespaces.enter_user_namespace()
     _set_environment(policy, work_dir)
     if level is not Level.OFF:
-        rlimits.apply(
-            policy, rlimits.address_space_mib(), limit_processes=level is Level.FULL or plan.slot_uid
-        )
+        counted = plan.slot_uid or (level is Level.FULL and _counts_processes_in_user_namespaces())
+        rlimits.apply(policy, rlimits.address_space_mib(), limit_processes=counted)
     if plan.slot_uid:
         credentials.become_slot(policy.slot, keep_capabilities=True)
     if plan.slot_uid or level.reaches(Level.NO_NAMESPACES):
@@ -173,83 +197,6 @@ def _confine(plan: _Plan, box: cgroup.Box | None, alive_fd: int, report_fd: int)
     process.die_with_parent()  # here, since changed credentials make the kernel forget it
     process.exit_if_closed(alive_fd)
     os.close(alive_fd)
-    os.close(report_fd)
     if level.reaches(Level.NO_NAMESPACES):
         landlock.restrict(_landlock_rules(plan, work_dir))
         seccomp.install(_seccomp_rules(plan))
-
-
-def _make_box(policy: Policy) -> cgroup.Box | None:
-    place = cgroup.find()
-    if place is None:
-        raise ConfineError("cgroup", "it was writable before and is not any more")
-    try:
-        # Files in the private file system count too.
-        return cgroup.make(place, policy.memory_mib + policy.scratch_mib, policy.processes)
-    except OSError as error:
-        raise ConfineError("cgroup", str(error)) from error
-
-
-def _enter_here(plan: _Plan, report_fd: int) -> None:
-    """Apply limits in the process itself, on systems without the means for more."""
-    _set_environment(plan.policy, plan.policy.work_dir)
-    if plan.level is not Level.OFF:
-        rlimits.apply(plan.policy, rlimits.address_space_mib(), limit_processes=False)
-    supervise.write_report(report_fd, supervise.Started(os.getpid(), str(plan.level), os.geteuid(), ""))
-    os.close(report_fd)
-
-
-def enter_level(
-    policy: Policy,
-    features: Features,
-    level: Level,
-    report_fd: int,
-    keep_fds: Iterable[int] = (),
-    parent_pid: int | None = None,
-) -> None:
-    """Confine the calling process at exactly this level; returns only in the student's process.
-
-    Args:
-        policy: what it may use.
-        features: what the machine can do.
-        level: what to reach.
-        report_fd: where the middle process writes its two lines.
-        keep_fds: descriptors that the student's process keeps.
-        parent_pid: the process that forked this one; if it is no longer the parent, this one ends.
-
-    Raises:
-        ConfineError: a step was refused. Raised in the middle process before the second fork,
-            in the student's process after it; the process must end then.
-
-    """
-    plan = _plan(policy, features, level)
-    kept = tuple(keep_fds)
-    _check(plan)
-    process.close_descriptors((*kept, report_fd))
-    process.become_session_leader()
-    process.reset_signals()
-    if sys.platform != "linux":
-        _enter_here(plan, report_fd)
-        return
-    process.die_with_parent(parent_pid)
-    box = _make_box(policy) if plan.cgroup else None
-    if level is Level.FULL:
-        namespaces.leave(plan.user_namespace)
-        process.die_with_parent(parent_pid)  # a new user namespace changes credentials
-    supervise.prepare(level)
-    uid = credentials.slot_uid(policy.slot) if plan.slot_uid else os.geteuid()
-    alive_fd, hold_fd = os.pipe2(os.O_CLOEXEC)
-    pid = os.fork()
-    if pid == 0:
-        process.die_with_parent()
-        os.close(hold_fd)
-        _confine(plan, box, alive_fd, report_fd)
-        return
-    code = 1
-    try:
-        os.close(alive_fd)
-        for fd in kept:
-            os.close(fd)
-        code = supervise.supervise(pid, policy, level, uid, box, report_fd)
-    finally:
-        os._exit(code)

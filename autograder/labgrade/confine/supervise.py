@@ -19,8 +19,18 @@ from labgrade.confine.cgroup import Box
 from labgrade.confine.kill import adopt_orphans, kill_descendants, list_children
 from labgrade.confine.level import Level
 from labgrade.confine.policy import Policy
+from labgrade.confine.steps import Plan
 
-__all__ = ["WATCHED_SIGNALS", "Ended", "Started", "prepare", "supervise", "write_report"]
+__all__ = [
+    "WATCHED_SIGNALS",
+    "Ended",
+    "Started",
+    "explain_end",
+    "prepare",
+    "supervise",
+    "uses_too_much",
+    "write_report",
+]
 
 WATCHED_SIGNALS = {signal.SIGCHLD, signal.SIGTERM}
 """Blocked in the middle process before it forks, so that none is lost."""
@@ -102,25 +112,42 @@ def _proportional_mib(pids: list[int]) -> float:
     return kib / 1024
 
 
-def _uses_too_much(pid: int, limit_mib: int) -> bool:
+def uses_too_much(pid: int, limit_mib: int) -> bool:
+    """Whether a process and its descendants together hold more memory than the limit."""
     pids = _tree(pid)
     return _resident_mib(pids) > limit_mib and _proportional_mib(pids) > limit_mib
 
 
-def _name_cause(
-    code: int, cpu_s: float, policy: Policy, memory_kills: int, asked: bool, too_much: bool
-) -> str:
-    if too_much or memory_kills:
-        return "memory"
-    if asked:
-        return "ended"
-    if code >= 0:
-        return "exited"
-    if code == -signal.SIGXCPU or (code == -signal.SIGKILL and cpu_s >= policy.cpu_s):
-        return "cpu"
-    if code == -signal.SIGSYS:
-        return "forbidden-call"
-    return "killed" if code in (-signal.SIGKILL, -signal.SIGTERM) else "crashed"
+def explain_end(
+    code: int, usage: resource.struct_rusage, policy: Policy, *, asked: bool = False, memory: bool = False
+) -> Ended:
+    """Say why a student's process ended.
+
+    Args:
+        code: exit code, or minus the number of the signal.
+        usage: as ``os.wait4`` gave it.
+        policy: its budget.
+        asked: the grader ended it.
+        memory: it was ended because it took too much memory.
+
+    Returns:
+        The end, with its cause.
+
+    """
+    cpu_s = usage.ru_utime + usage.ru_stime
+    if memory:
+        cause = "memory"
+    elif asked:
+        cause = "ended"
+    elif code >= 0:
+        cause = "exited"
+    elif code == -signal.SIGXCPU or (code == -signal.SIGKILL and cpu_s >= policy.cpu_s):
+        cause = "cpu"
+    elif code == -signal.SIGSYS:
+        cause = "forbidden-call"
+    else:
+        cause = "killed" if code in (-signal.SIGKILL, -signal.SIGTERM) else "crashed"
+    return Ended(code, cause, round(cpu_s, 3), round(usage.ru_maxrss / 1024, 1))
 
 
 def _wait(pid: int, policy: Policy, watch_memory: bool) -> tuple[int, resource.struct_rusage, bool, bool]:
@@ -140,18 +167,17 @@ def _wait(pid: int, policy: Policy, watch_memory: bool) -> tuple[int, resource.s
             os.kill(pid, signal.SIGKILL)
         if watch_memory and time.monotonic() >= look_at:
             look_at = time.monotonic() + _LOOK_EVERY_S
-            if _uses_too_much(pid, policy.memory_mib + policy.scratch_mib):
+            if uses_too_much(pid, policy.memory_mib + policy.scratch_mib):
                 too_much = True
                 os.kill(pid, signal.SIGKILL)
 
 
-def supervise(pid: int, policy: Policy, level: Level, uid: int, box: Box | None, report_fd: int) -> int:
+def supervise(pid: int, plan: Plan, uid: int, box: Box | None, report_fd: int) -> int:
     """Stay until the student's process has ended and nothing is left of it.
 
     Args:
         pid: the student's process, a child of this one.
-        policy: its budget.
-        level: what was reached.
+        plan: what was reached, and its budget.
         uid: the user id it runs as.
         box: its cgroup, if any.
         report_fd: where the two lines of the report go.
@@ -160,18 +186,17 @@ def supervise(pid: int, policy: Policy, level: Level, uid: int, box: Box | None,
         The exit code for this process: the child's, or 128 plus the number of the signal.
 
     """
-    write_report(report_fd, Started(pid, str(level), uid, box.version if box else ""))
+    write_report(report_fd, Started(pid, str(plan.level), uid, box.version if box else ""))
     # One process's memory is limited by its address space; several together need a look from outside.
-    watch_memory = box is None and policy.allow_fork
-    code, usage, asked, too_much = _wait(pid, policy, watch_memory)
-    if level is not Level.FULL:
+    watch_memory = box is None and plan.may_fork
+    code, usage, asked, too_much = _wait(pid, plan.policy, watch_memory)
+    if plan.level is not Level.FULL:
         kill_descendants()
     memory_kills = box.count_memory_kills() if box else 0
     if box:
         box.remove()
-    cpu_s = usage.ru_utime + usage.ru_stime
-    cause = _name_cause(code, cpu_s, policy, memory_kills, asked, too_much)
-    write_report(report_fd, Ended(code, cause, round(cpu_s, 3), round(usage.ru_maxrss / 1024, 1)))
+    ended = explain_end(code, usage, plan.policy, asked=asked, memory=too_much or memory_kills > 0)
+    write_report(report_fd, ended)
     return code if code >= 0 else 128 - code
 
 
