@@ -1,0 +1,1 @@
+"""The verbs ``labs build``, ``check``, ``sync``, ``new`` and ``release``."""

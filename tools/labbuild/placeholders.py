@@ -1,0 +1,137 @@
+"""What stands in a student's code where a region was taken out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from labbuild.python_text import parses
+from labbuild.regions import Part, Region
+
+__all__ = ["NoPlaceholderError", "Placeholder", "choose_placeholders", "student_lines"]
+
+Placeholder = str
+"""One line of code, without indentation; "" for none."""
+
+# `device = (` … `)`: a parenthesis that only groups. After a name or a bracket it would be a call.
+_GROUPING = re.compile(
+    r"(?:^|[=,(\[{:+\-*/%<>&|^~@]|\b(?:return|in|and|or|not|if|elif|else|is|yield|await|assert|while|from))\s*\($"
+)
+
+
+class NoPlaceholderError(Exception):
+    """Nothing that could be put in place of a region makes the rest parse.
+
+    Args:
+        region: the first region for which this is so.
+
+    """
+
+    def __init__(self, region: Region) -> None:
+        """Keep the region beside the text."""
+        super().__init__(f"lines {region.begin_line} to {region.end_line}")
+        self.region = region
+
+
+def _candidates(identifier: str) -> tuple[Placeholder, ...]:
+    what = f"Write your answer to question '{identifier}' here." if identifier else "Write your answer here."
+    stop = f'raise NotImplementedError("{what}")'
+    return (
+        "",
+        stop,
+        "...",
+        "...,",
+        "...:",
+        f"def answer_here(*args, **kwargs): {stop}",
+        f"if True: {stop}",
+        f"try: {stop}",
+    )
+
+
+def choose_placeholders(parts: Sequence[Part], identifiers: Sequence[str]) -> list[Placeholder]:
+    """Choose, for each solution region, the least that keeps the student's code parsing.
+
+    Args:
+        parts: of a Python cell or module whose solution parses.
+        identifiers: for each solution region the question it answers, "" for none.
+
+    Returns:
+        One placeholder for each solution region.
+
+    Raises:
+        NoPlaceholderError: none does.
+
+    """
+    regions = [part for part in parts if isinstance(part, Region) and not part.is_hidden]
+    chosen: list[Placeholder] = []
+    bare = [""] * len(regions)
+    emptied = [_empties_parenthesis(parts, region) for region in regions]
+    if not any(emptied) and parses("\n".join(student_lines(parts, bare))):
+        return bare
+    # One region after the other: those already decided in the student's form, the rest as in the solution.
+    for index, region in enumerate(regions):
+        candidates = _candidates(identifiers[index])
+        for candidate in ("...", *candidates) if emptied[index] else candidates:
+            if parses("\n".join(student_lines(parts, [*chosen, candidate]))):
+                chosen.append(candidate)
+                break
+        else:
+            raise NoPlaceholderError(region)
+    return chosen
+
+
+def student_lines(parts: Sequence[Part], placeholders: Sequence[Placeholder]) -> list[str]:
+    """Return the student's lines of code; regions beyond the given placeholders stay solved."""
+    rows: list[str] = []
+    index = 0
+    for part in parts:
+        if not isinstance(part, Region):
+            rows.append(part.text)
+        elif part.is_hidden:
+            continue
+        elif index < len(placeholders):
+            before, after = around(part, placeholders[index], rows)
+            stub = [part.indent + placeholders[index]] if placeholders[index] else []
+            rows += [*before, *stub, *after]
+            index += 1
+        else:
+            rows += [line.text for line in part.content]
+    return rows
+
+
+def around(region: Region, placeholder: Placeholder, above: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the messages above and below the placeholder.
+
+    They stand above it, except after a backslash, which no comment may follow.
+    """
+    messages = [f"{region.indent}#{message.message}".rstrip() for message in region.messages]
+    if placeholder and above and above[-1].rstrip().endswith("\\"):
+        return [], messages
+    return messages, []
+
+
+def _empties_parenthesis(parts: Sequence[Part], region: Region) -> bool:
+    """Whether the region, with those that touch it, is all that a grouping parenthesis holds."""
+    index = parts.index(region)
+    previous = parts[index - 1] if index else None
+    if isinstance(previous, Region):
+        return False  # the first of several regions in a row carries the placeholder
+    above = _last_code(parts[:index])
+    below = next(
+        (part.text.strip() for part in parts[index:] if not isinstance(part, Region) and _is_code(part.text)),
+        "",
+    )
+    return below.startswith(")") and bool(_GROUPING.search(above))
+
+
+def _last_code(parts: Sequence[Part]) -> str:
+    for part in reversed(parts):
+        if isinstance(part, Region):
+            return ""
+        if _is_code(part.text):
+            return part.text.split("#")[0].strip()
+    return ""
+
+
+def _is_code(text: str) -> bool:
+    return bool(text.strip()) and not text.lstrip().startswith("#")
