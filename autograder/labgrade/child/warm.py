@@ -1,0 +1,88 @@
+"""Imports and first uses that every child would otherwise pay for."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["count_threads", "warm"]
+
+
+def count_threads() -> int:
+    """Return the number of threads of this process; 1 where that cannot be seen."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return 1
+
+
+def warm(preload: Sequence[str]) -> Any:
+    """Import the libraries, use each once with one thread, and make the shell.
+
+    Args:
+        preload: names of modules; those that are not installed are left out.
+
+    Returns:
+        The warmed shell.
+
+    """
+    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in preload:
+            if name == "torch":
+                _warm_torch()
+            else:
+                _import(name)
+        from labgrade.child.shell import warm_shell
+
+        shell = warm_shell()
+        if "matplotlib" in preload:
+            _warm_figures(shell)
+    gc.collect()
+    gc.freeze()
+    return shell
+
+
+def _import(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def _warm_torch() -> None:
+    torch = _import("torch")
+    if torch is None:
+        return
+    # Before the first operation: a process that ran a multi-threaded one hangs each child that does another.
+    torch.set_num_threads(1)
+    layer = torch.nn.GRU(2, 2)
+    optimiser = torch.optim.Adam(layer.parameters())
+    result, _ = layer(torch.zeros(2, 1, 2))
+    torch.nn.functional.cross_entropy(result[0], torch.zeros(1, dtype=torch.long)).backward()
+    optimiser.step()
+    torch.allclose(torch.eye(2) @ torch.eye(2), torch.eye(2))
+    repr(torch.zeros(1))
+
+
+def _warm_figures(shell: Any) -> None:
+    if _import("matplotlib") is None or _import("matplotlib_inline") is None:
+        return
+    import matplotlib.pyplot as plt
+    from labgrade.child.outputs import CellOutputs
+    from matplotlib_inline.backend_inline import configure_inline_support, flush_figures
+
+    configure_inline_support(shell, os.environ["MPLBACKEND"])
+    shell.outputs = CellOutputs(lambda event: None, 1000)
+    plt.plot([0, 1], [0, 1], label="x")
+    plt.title("x")
+    plt.legend()
+    flush_figures()
+    plt.close("all")
+    shell.outputs = None

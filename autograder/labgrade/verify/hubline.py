@@ -1,0 +1,114 @@
+"""The line from a verifier to the warm process: asks for children, learns how they ended."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+__all__ = ["ChildProcess", "HubGone", "HubLine"]
+
+_PACKET = 65_536
+
+
+class HubGone(Exception):
+    """The warm process has ended or cannot fork; the message says which."""
+
+
+@dataclass(slots=True)
+class ChildProcess:
+    """A process that the warm process forked.
+
+    Args:
+        pid: its number.
+        handle: a pidfd, None where the system has none.
+
+    """
+
+    pid: int
+    handle: int | None
+
+    def kill(self) -> None:
+        """End it now."""
+        try:
+            if self.handle is not None:
+                signal.pidfd_send_signal(self.handle, signal.SIGKILL)
+            else:
+                os.kill(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+    def close(self) -> None:
+        """Forget the handle."""
+        if self.handle is not None:
+            os.close(self.handle)
+            self.handle = None
+
+
+class HubLine:
+    """A control connection to the warm process.
+
+    Args:
+        control: the sequenced-packet socket.
+
+    """
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._exits: dict[int, int] = {}
+
+    def fork(self, request: dict[str, Any], descriptors: list[int], timeout_s: float = 30.0) -> ChildProcess:
+        """Ask for a process.
+
+        Args:
+            request: what it shall be.
+            descriptors: what it shall have.
+            timeout_s: how long the warm process may take.
+
+        Raises:
+            HubGone: it cannot be had.
+
+        """
+        try:
+            socket.send_fds(self._control, [msgspec.msgpack.encode(request)], descriptors)
+        except OSError as error:
+            raise HubGone(f"the warm process has ended ({error})") from None
+        until = time.monotonic() + timeout_s
+        while True:
+            message, received = self._next(until)
+            if "error" in message:
+                raise HubGone(str(message["error"]))
+            if "pid" in message:
+                return ChildProcess(message["pid"], received[0] if received else None)
+
+    def exit_code(self, pid: int, timeout_s: float) -> int | None:
+        """Return how a process ended (negative: by a signal), None if that is not known in time."""
+        until = time.monotonic() + timeout_s
+        while pid not in self._exits:
+            try:
+                self._next(until)
+            except HubGone:
+                return None
+        return self._exits.pop(pid)
+
+    def _next(self, until: float) -> tuple[dict[str, Any], list[int]]:
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        if not poll.poll(max(0, int((until - time.monotonic()) * 1000))):
+            raise HubGone("the warm process does not answer")
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._control, _PACKET, 4)
+        except OSError as error:
+            raise HubGone(f"the warm process has ended ({error})") from None
+        if not data:
+            raise HubGone("the warm process has ended")
+        message = msgspec.msgpack.decode(data)
+        if "exit" in message:
+            self._exits[message["exit"]] = message["status"]
+        return message, descriptors

@@ -1,0 +1,189 @@
+"""Walks through one submission: cells in the student's process, tests here, and tells what came of each."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from labgrade.model import (
+    CellRun,
+    CellSpec,
+    CellState,
+    Finding,
+    LabSpec,
+    Limits,
+    PreparedCell,
+    PreparedNotebook,
+    PreparedSubmission,
+    Severity,
+    TestCellRun,
+)
+from labgrade.verify.cells import run_test_cell
+from labgrade.verify.given import Given, seed_all
+from labgrade.verify.hubline import HubLine
+from labgrade.verify.names import NotebookPlan
+from labgrade.verify.sources import StudentTexts
+from labgrade.verify.student import Student
+
+__all__ = ["Judge", "PreparedLab"]
+
+Tell = Callable[[str, int, int, Any], None]
+"""Reports ``(kind, notebook, cell, value)``: ``cell`` a CellRun, ``test`` a TestCellRun, ``finding`` a Finding."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedLab:
+    """A lab as the trusted process has understood it."""
+
+    spec: LabSpec
+    plans: tuple[NotebookPlan, ...]
+    given: tuple[Given, ...]
+
+
+@dataclass
+class Judge:
+    """Runs and verifies one submission.
+
+    Args:
+        lab: the lab.
+        line: to the warm process.
+        launch: the request that makes a child.
+        limits: of the submission.
+        tell: takes the results one by one.
+
+    """
+
+    lab: PreparedLab
+    line: HubLine
+    launch: Mapping[str, Any]
+    limits: Limits
+    tell: Tell
+
+    def run(self, submission: PreparedSubmission, start: tuple[int, int] = (0, 0)) -> None:
+        """Run all notebooks; each starts with a fresh process, as a kernel would."""
+        for index, notebook in enumerate(submission.notebooks):
+            if index < start[0]:
+                continue
+            _NotebookWalk(self, index, notebook, submission).run(start[1] if index == start[0] else 0)
+
+
+class _NotebookWalk:
+    def __init__(
+        self, judge: Judge, index: int, notebook: PreparedNotebook, submission: PreparedSubmission
+    ) -> None:
+        self._judge = judge
+        self._index = index
+        self._notebook = notebook
+        lab = judge.lab
+        self._plan = lab.plans[index]
+        self._given = lab.given[index]
+        self._namespace = self._given.namespace
+        environment = {"NBGRADER_EXECUTION": "autograde"}
+        self._student = Student(
+            judge.line, judge.launch, submission.files, environment, judge.limits, _seed_of(lab.spec)
+        )
+        self._student.texts = StudentTexts.of(notebook, submission.files, self._plan.modules)
+        self._applied = -1
+        self._wanted: set[str] = set()
+
+    def run(self, start: int) -> None:
+        """Walk through the cells."""
+        cells = self._notebook.cells
+        self._namespace_for_tests()
+        if self._notebook.missing:
+            return
+        count = 0
+        try:
+            self._student.start()
+            for position, cell in enumerate(cells):
+                if cell.cell_type != "code":
+                    self._tell("cell", position, CellRun(CellState.OK))
+                    continue
+                count += 1
+                if cell.spec is not None and cell.spec.is_test:
+                    self._test(position, cell, count)
+                else:
+                    self._tell("cell", position, self._student.run_cell(cell.source, count))
+        finally:
+            self._student.stop()
+
+    def _tell(self, kind: str, position: int, value: Any) -> None:
+        self._judge.tell(kind, self._index, position, value)
+
+    def _namespace_for_tests(self) -> None:
+        keep = {"__name__": "__main__", "__builtins__": __builtins__}
+        self._namespace.clear()
+        self._namespace.update(keep)
+        for name in self._plan.modules:
+            sys.modules[name] = _StudentModule(name, self._student)
+
+    def _advance(self, spec: CellSpec) -> None:
+        """Bind what the given cells above a test cell bind."""
+        for index in sorted(self._given.bound):
+            if self._applied < index < spec.index:
+                self._namespace.update(self._given.bound[index])
+        self._applied = max(self._applied, spec.index - 1)
+
+    def _fetch(self, spec: CellSpec) -> None:
+        """Bind the student's names that this cell, or a test above, reads."""
+        plan = self._plan.cells[spec.index]
+        self._wanted |= plan.reads
+        names = sorted(self._wanted & plan.student_names)
+        for name in names:
+            self._namespace.pop(name, None)
+        if names:
+            found = self._student.ask("names", names)
+            self._namespace.update({name: found[name] for name in names if name in found})
+
+    def _test(self, position: int, cell: PreparedCell, count: int) -> None:
+        spec = cell.spec
+        assert spec is not None
+        self._advance(spec)
+        seed_all(_seed_of(self._judge.lab.spec) + spec.index)
+        self._fetch(spec)
+        student = self._student
+        limit = self._judge.limits.cell_s
+
+        def begin(test: str) -> None:
+            import time
+
+            student.deadline = time.monotonic() + limit
+
+        run = run_test_cell(spec, self._namespace, limit, count, begin)
+        student.deadline = None
+        state = CellState.ERROR if any(o["output_type"] == "error" for o in run.outputs) else CellState.OK
+        self._tell("cell", position, CellRun(state, run.outputs, 0.0, count))
+        self._tell("test", position, run)
+
+
+class _StudentModule(types.ModuleType):
+    """A module of the student's as a test imports it: its names are asked for when they are used."""
+
+    def __init__(self, name: str, student: Student) -> None:
+        super().__init__(name)
+        self.__dict__["_student"] = student
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name != "__all__":
+            raise AttributeError(name)
+        student: Student = self.__dict__["_student"]
+        return student.ask("getattr", student.ask("import_module", self.__name__), name)
+
+
+def _seed_of(lab: LabSpec) -> int:
+    import zlib
+
+    return zlib.crc32(lab.digest.encode() or lab.name.encode())
+
+
+def missing_test(spec: CellSpec, reason: str) -> TestCellRun:
+    """Return the verdict on a test cell that could not be run."""
+    return TestCellRun(spec.grade_id, 0.0, spec.points, "apart", reason=reason)
+
+
+def note(code: str, message: str, notebook: str, cell: str = "") -> Finding:
+    """Return a finding that a person should look at."""
+    return Finding(code, message, Severity.LOOK, notebook, cell)

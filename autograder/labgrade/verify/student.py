@@ -1,0 +1,413 @@
+"""The student's process as the trusted side sees it: start, run a cell, ask, stop, start again."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any, NoReturn
+
+from labgrade.model import CellRun, CellState, Limits
+from labgrade.verify.hubline import ChildProcess, HubLine
+from labgrade.verify.proxy import Proxy, reference_of
+from labgrade.verify.sources import StudentTexts
+from labgrade.verify.shown import Shown, error_output, timeout_output
+from labgrade.wire import Channel, ChannelClosed, CodecError, DeadlinePassed, Decoder, Encoder, ProtocolError
+from labgrade.wire.tags import Tag
+
+__all__ = ["Student", "StudentError", "StudentGone", "StudentTimeout"]
+
+_GRACE_S = 2.0
+_START_S = 30.0
+_MAX_REPLAYS = 5
+_PUBLIC_PACKAGES = frozenset({"numpy", "torch", "math", "cmath", "operator", "builtins", "scipy"})
+
+
+class StudentGone(RuntimeError):
+    """The student's process ended, or broke the rules of the connection, while it was asked."""
+
+
+class StudentTimeout(TimeoutError):
+    """The student's code did not finish in time."""
+
+
+class StudentError(Exception):
+    """An exception of the student's own whose builtin type has no better match."""
+
+
+class _Malformed(Exception):
+    """A message that no child of ours sends."""
+
+
+class _InputEncoder(Encoder):
+    """Notes each tensor that needs a gradient, in the order in which the other side decodes them."""
+
+    def __init__(self, opaque: Callable[[Any], list[Any]], noted: list[Any]) -> None:
+        super().__init__(opaque)
+        self._noted = noted
+
+    def node(self, value: Any, depth: int) -> Any:
+        node = super().node(value, depth)
+        if type(node) is list and node[0] == Tag.TENSOR and node[3] & 1:
+            self._noted.append(value)
+        return node
+
+
+@dataclass
+class Student:
+    """One submission's process.
+
+    Args:
+        line: to the warm process.
+        launch: the request that makes a child (folder, policy, environment).
+        files: relative path -> bytes of its work folder.
+        environment: variables that its cells see.
+        limits: of time and output.
+        seed: of its random numbers.
+
+    """
+
+    line: HubLine
+    launch: Mapping[str, Any]
+    files: Mapping[str, bytes]
+    environment: Mapping[str, str]
+    limits: Limits
+    seed: int
+    epoch: int = 0
+    deadline: float | None = None
+    replays: int = 0
+    pending_seeds: list[tuple[str, int]] = field(default_factory=list)
+    texts: StudentTexts = field(default_factory=lambda: StudentTexts(()))
+    _channel: Channel | None = None
+    _process: ChildProcess | None = None
+    _text: Any = None
+    _last_text: str = ""
+    _request: int = 0
+    _transcript: list[tuple[str, int]] = field(default_factory=list)
+    _callbacks: list[Callable[..., Any]] = field(default_factory=list)
+    _inputs: list[Any] = field(default_factory=list)
+    _remote: list[tuple[int, Any]] = field(default_factory=list)
+    last_exit: int | None = None
+
+    def __post_init__(self) -> None:
+        self._decoder = Decoder(self._from_node)
+
+    # ---- life ----
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether there is a process to ask."""
+        return self._channel is not None
+
+    def start(self) -> None:
+        """Start a process with the submission's files; HubGone if there is none to be had."""
+        ours, theirs = socket.socketpair()
+        self._text = tempfile.TemporaryFile() if not hasattr(os, "memfd_create") else _memory_file()
+        with theirs:
+            self._process = self.line.fork(dict(self.launch), [theirs.fileno(), self._text.fileno()])
+        self._channel = Channel(ours)
+        self.epoch += 1
+        self._callbacks = []
+        saved, self.deadline = self.deadline, time.monotonic() + _START_S
+        limit = self.limits.output_kib * 1024
+        self._exchange("open", (dict(self.files), dict(self.environment), self.seed, limit), None)
+        self.deadline = saved
+
+    def stop(self) -> None:
+        """End the process, if there is one, and learn how it ended."""
+        if self._process is not None:
+            self._process.kill()
+            self.last_exit = self.line.exit_code(self._process.pid, 5.0)
+            self._process.close()
+            self._process = None
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        if self._text is not None:
+            self._last_text = self._written()
+            self._text.close()
+            self._text = None
+
+    def _revive(self) -> None:
+        """Start a fresh process and run again in it what had been answered."""
+        if self.replays >= _MAX_REPLAYS:
+            raise StudentGone(f"the student's process ended {self.replays} times; it is not started again")
+        if self.epoch:
+            self.replays += 1
+        saved, self.deadline = self.deadline, None
+        self.start()
+        for source, count in list(self._transcript):
+            self.deadline = time.monotonic() + self.limits.cell_s
+            try:
+                self._exchange("cell", (source, count), lambda event: None)
+            except (StudentGone, StudentTimeout):
+                self.stop()
+                self._transcript.remove((source, count))
+                raise StudentGone("the cells could not be run a second time") from None
+        self.deadline = saved
+
+    # ---- cells ----
+
+    def run_cell(self, source: str, count: int) -> CellRun:
+        """Run one cell.
+
+        Args:
+            source: its text.
+            count: its execution count.
+
+        """
+        started = time.monotonic()
+        shown = Shown()
+        try:
+            if self._channel is None:
+                self._revive()
+            self.deadline = time.monotonic() + self.limits.cell_s
+            ok, name, text, _ = self._exchange("cell", (source, count), shown.take)
+        except StudentTimeout:
+            if self._channel is not None:
+                self._transcript.append((source, count))
+            shown.add_text("stdout", self._written())
+            shown.outputs.append(timeout_output(self.limits.cell_s))
+            return shown.run(CellState.TIMED_OUT, started, count)
+        except StudentGone as error:
+            self.stop()
+            state, message = _why_ended(self.last_exit, str(error))
+            shown.add_text("stdout", self._written())
+            shown.outputs.append(error_output("DeadKernelError", message))
+            return shown.run(state, started, count)
+        finally:
+            self.deadline = None
+        self._transcript.append((source, count))
+        shown.add_text("stdout", self._written())
+        state = CellState.OK if ok is True else CellState.ERROR
+        if state is CellState.ERROR and name == "MemoryError":
+            state = CellState.OUT_OF_MEMORY
+        return shown.run(state, started, count)
+
+    def _written(self) -> str:
+        """Return what C code and forked workers wrote to the descriptors since the last call."""
+        if self._text is None:
+            text, self._last_text = self._last_text, ""
+            return text
+        size = os.fstat(self._text.fileno()).st_size
+        if not size:
+            return ""
+        data = os.pread(self._text.fileno(), min(size, self.limits.output_kib * 1024), 0)
+        os.ftruncate(self._text.fileno(), 0)
+        return data.decode("utf-8", "replace")
+
+    # ---- questions ----
+
+    def ask(self, operation: str, *args: Any) -> Any:
+        """Ask the process for something and return it as data or as a proxy.
+
+        Raises:
+            StudentTimeout: there was no answer in time.
+            StudentGone: the process ended.
+            Exception: what the student's code raised, as its builtin type.
+
+        """
+        if self._channel is None:
+            self._revive()
+        if self.deadline is None:
+            self.deadline = time.monotonic() + self.limits.cell_s
+            try:
+                return self._ask(operation, args)
+            finally:
+                self.deadline = None
+        return self._ask(operation, args)
+
+    def _ask(self, operation: str, args: tuple[Any, ...]) -> Any:
+        seeds, self.pending_seeds = self.pending_seeds, []
+        torch = sys.modules.get("torch")
+        with_grad = torch.is_grad_enabled() if torch is not None else True
+        self._inputs, self._remote = [], []
+        kind, payload = self._exchange("ask", (operation, args, seeds, with_grad), None)
+        if kind == "raise":
+            self._raise(payload)
+        if self._remote:
+            from labgrade.verify.gradients import attach_gradients
+
+            return attach_gradients(self, payload, self._remote, self._inputs)
+        return payload
+
+    def _raise(self, described: Any) -> NoReturn:
+        builtin, own, message, trace = described
+        kind = vars(builtins).get(builtin)
+        if not (isinstance(kind, type) and issubclass(kind, BaseException)) or not issubclass(
+            kind, Exception
+        ):
+            raise StudentError(f"{own}: {message}")
+        if kind in (UnicodeDecodeError, UnicodeEncodeError, UnicodeTranslateError):
+            kind = ValueError
+        text = message if own == builtin else f"{own}: {message}"
+        error: Exception = kind(text) if text else kind()
+        error.__dict__["student_traceback"] = str(trace)
+        raise error
+
+    # ---- messages ----
+
+    def _exchange(self, operation: str, arguments: Any, on_event: Callable[[Any], None] | None) -> Any:
+        channel = self._channel
+        if channel is None:
+            raise StudentGone("the student's process has ended")
+        self._request += 1
+        number = self._request
+        header, buffers = _InputEncoder(self._to_node, self._inputs).encode((number, operation, arguments))
+        try:
+            channel.send(header, buffers, self.deadline)
+            while True:
+                answer, kind, payload = self._receive(channel)
+                if answer != number:
+                    raise ProtocolError("an answer to something else")
+                if kind == "ok":
+                    return payload
+                if kind == "refused":
+                    raise CodecError(str(payload))
+                if kind == "event" and on_event is not None:
+                    on_event(payload)
+                elif kind == "callback":
+                    self._serve_callback(channel, number, payload)
+                elif kind != "event":
+                    raise ProtocolError("an unknown kind of message")
+        except DeadlinePassed:
+            return self._on_deadline(channel, number)
+        except (ChannelClosed, ProtocolError, _Malformed) as error:
+            self.stop()
+            raise StudentGone(_why_ended(self.last_exit, str(error))[1]) from None
+
+    def _receive(self, channel: Channel) -> tuple[int, str, Any]:
+        header, raw = channel.receive(self.deadline)
+        try:
+            message = self._decoder.decode(header, raw)
+        except CodecError as error:
+            raise _Malformed(str(error)) from None
+        if type(message) is not tuple or len(message) != 3 or type(message[1]) is not str:
+            raise _Malformed("not a message")
+        return message
+
+    def _on_deadline(self, channel: Channel, number: int) -> NoReturn:
+        """Interrupt; if that is ignored, end the process."""
+        limit = self.limits.cell_s
+        if self._process is not None and self._interrupt():
+            self.deadline = time.monotonic() + _GRACE_S
+            try:
+                while True:
+                    answer, kind, _ = self._receive(channel)
+                    if answer == number and kind in ("ok", "refused"):
+                        raise StudentTimeout(f"the student's code did not finish within {limit:g} s")
+            except (DeadlinePassed, ChannelClosed, ProtocolError, _Malformed):
+                pass
+        self.stop()
+        raise StudentTimeout(f"the student's code did not finish within {limit:g} s and had to be ended")
+
+    def _interrupt(self) -> bool:
+        import signal
+
+        assert self._process is not None
+        try:
+            os.kill(self._process.pid, signal.SIGINT)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def _serve_callback(self, channel: Channel, number: int, payload: Any) -> None:
+        index, args, kwargs = payload
+        if type(index) is not int or not 0 <= index < len(self._callbacks):
+            raise ProtocolError("there is no such function")
+        try:
+            value = self._callbacks[index](*args, **kwargs)
+            header, buffers = Encoder(self._to_node).encode((number, "returned", ("value", value)))
+        except Exception as error:  # it is the student's code that called: the error goes to it
+            name = next(k.__name__ for k in type(error).__mro__ if vars(builtins).get(k.__name__) is k)
+            described = ("raise", (name, str(error)[:2000]))
+            header, buffers = Encoder().encode((number, "returned", described))
+        channel.send(header, buffers, self.deadline)
+
+    # ---- values that are not plain ----
+
+    def _to_node(self, value: Any) -> list[Any]:
+        if type(value) is Proxy:
+            epoch, number = reference_of(value)
+            if epoch != self.epoch:
+                raise StudentGone("this object was lost when the student's process had to be started again")
+            return [Tag.REFERENCE, number]
+        public = _public_name(value)
+        if public is not None:
+            return [Tag.PUBLIC, *public]
+        if callable(value):
+            self._callbacks.append(value)
+            return [Tag.CALLBACK, len(self._callbacks) - 1, getattr(value, "__name__", "function")]
+        raise CodecError(f"an object of type {type(value).__name__} cannot be given to the student's code")
+
+    def _from_node(self, node: list[Any]) -> Any:
+        if node[0] == Tag.REMOTE_TENSOR and len(node) == 3 and type(node[1]) is int:
+            tensor = self._decoder.value(node[2], 1)
+            self._remote.append((node[1], tensor))
+            return tensor
+        if node[0] != Tag.HANDLE or len(node) != 6:
+            raise CodecError("a value of the wrong kind")
+        _, number, kind, type_name, _, bases = node
+        texts = (kind, type_name, *bases) if type(bases) is list else (None,)
+        if type(number) is not int or not all(type(text) is str for text in texts):
+            raise CodecError("a wrong object")
+        return Proxy(self, number, kind, type_name, tuple(bases))
+
+
+def _memory_file() -> Any:
+    return os.fdopen(os.memfd_create("output", os.MFD_CLOEXEC), "w+b", buffering=0)
+
+
+def _public_name(value: Any) -> tuple[str, str] | None:
+    """Return module and name of a function or class of a public library, None for anything else."""
+    if isinstance(value, ModuleType):
+        return None
+    module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    if isinstance(value, BuiltinFunctionType) and getattr(value, "__self__", None) is not None:
+        owner = value.__self__
+        # Functions of C modules name no module of theirs: torch.tanh, math.sqrt.
+        module = owner.__name__ if isinstance(owner, ModuleType) else _module_of_builtin(value)
+    elif not isinstance(value, (type, FunctionType, BuiltinFunctionType)) and type(value).__name__ != "ufunc":
+        return None
+    name = name or getattr(value, "__name__", None)
+    if not isinstance(module, str) and isinstance(name, str):
+        module = "numpy" if type(value).__name__ == "ufunc" else _module_of_builtin(value)
+    if (
+        not isinstance(module, str)
+        or not isinstance(name, str)
+        or module.split(".")[0] not in _PUBLIC_PACKAGES
+    ):
+        return None
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return (module, name) if found is value else None
+
+
+def _module_of_builtin(value: Any) -> str | None:
+    torch = sys.modules.get("torch")
+    if torch is not None and getattr(torch, getattr(value, "__name__", ""), None) is value:
+        return "torch"
+    return None
+
+
+def _why_ended(code: int | None, otherwise: str) -> tuple[CellState, str]:
+    """Return the state and the sentence for a process that ended by itself or was ended by a limit."""
+    import signal
+
+    if code is None:
+        return CellState.KILLED, f"the student's process ended ({otherwise})"
+    if code == -signal.SIGXCPU:
+        return CellState.TIMED_OUT, "the submission used more CPU time than it may"
+    if code == -signal.SIGSEGV:
+        return CellState.KILLED, "the student's process crashed (segmentation fault)"
+    if code < 0:
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
+        return CellState.KILLED, f"the student's process was ended by {name}"
+    return CellState.KILLED, f"the student's process ended by itself with code {code}"
