@@ -53,8 +53,9 @@ def close(
     refuse_placeholder(actual, call)
     reference = convert(expected)
     if type(actual) in (tuple, list) and len(actual) == 1 and type(expected) not in (tuple, list):
-        actual = actual[0]
-        refuse_placeholder(actual, call)
+        refuse_placeholder(actual[0], call)
+        if not drop_axes:  # else its axis of length 1 is left out below, unless the reference has one there
+            actual = actual[0]
     try:
         converted = convert(actual)
     except Unconvertible as problem:
