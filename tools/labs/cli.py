@@ -14,6 +14,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "new": ("labbuild.cli.new:new", "Start a small working lab."),
     "release": ("labbuild.cli.release:release", "Make the bundle to hand out."),
     "doctor": ("labs.doctor:doctor", "Explain this machine: what works, what does not, what to do."),
+    "data": ("labkit.cli.data:data", "List, fetch and verify the labs' data."),
+    "submit": ("labkit.cli.submit:submit", "Make the one file to hand in."),
     "grade": ("labgrade.cli.grade:grade", "Grade a folder of submissions, or an nbgrader course."),
 }
 
