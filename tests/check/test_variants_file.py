@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from labbuild.check.variants import read_variants
+from labbuild.check.variants import CheckSettings, VariantsFile, read_variants
 
 GOOD = """\
 # mutants first
@@ -33,7 +33,8 @@ edits = [["a", "b"], ["c", "d"]]
 def _read(tmp_path: Path, text: str, questions: tuple[str, ...] = ("rnn", "gru")):  # type: ignore[no-untyped-def]
     path = tmp_path / "variants.toml"
     path.write_text(text, encoding="utf-8")
-    return read_variants(path, questions)
+    read = read_variants(path, questions)
+    return list(read.variants), list(read.findings)
 
 
 def test_variants_well_formed_are_read_in_order_with_lines(tmp_path: Path) -> None:
@@ -53,7 +54,8 @@ def test_variants_well_formed_are_read_in_order_with_lines(tmp_path: Path) -> No
 
 def test_variants_without_a_file_are_none(tmp_path: Path) -> None:
     """A lab without variants.toml has no variants and no finding."""
-    assert read_variants(tmp_path / "variants.toml", ("rnn",)) == ([], [])
+    path = tmp_path / "variants.toml"
+    assert read_variants(path, ("rnn",)) == VariantsFile(path)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_entry_that_is_wrong_is_named_with_line_and_mend(
     assert first.line == line
     assert part in first.message
     assert hint in first.hint
-    assert first.path.endswith("variants.toml")
+    assert str(first.path).endswith("variants.toml")
 
 
 def test_entry_with_a_name_used_before_is_refused(tmp_path: Path) -> None:
@@ -101,3 +103,14 @@ def test_entry_with_a_name_used_before_is_refused(tmp_path: Path) -> None:
     variants, findings = _read(tmp_path, entry * 2)
     assert [v.line for v in variants] == [1]
     assert [(f.line, "line 1" in f.message) for f in findings] == [(5, True)]
+
+
+def test_settings_are_read_and_their_mistakes_named(tmp_path: Path) -> None:
+    """[check] sets the leak length, what may be known, and time limits."""
+    path = tmp_path / "variants.toml"
+    path.write_text('[check]\nleak_tokens = 8\nallow = ["a b"]\ncell_timeout_s = 2.5\n', encoding="utf-8")
+    read = read_variants(path, ())
+    assert read.settings == CheckSettings(leak_tokens=8, allow=("a b",), cell_timeout_s=2.5)
+    path.write_text('[check]\nleak_token = 8\nallow = "a"\nleak_tokens = 1.5\n', encoding="utf-8")
+    messages = [finding.message for finding in read_variants(path, ()).findings]
+    assert messages == ["unknown key 'leak_token'", "allow = 'a'", "leak_tokens = 1.5"]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-__all__ = ["Score", "score_cell"]
+__all__ = ["Score", "is_full", "score_cell"]
+
+_ROUNDING = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +55,8 @@ def score_cell(*, crashed: bool, result: str | None, maximum: float) -> Score:
     if value > maximum:
         return Score(0.0, f"the cell's value {value:g} is above the maximum of {maximum:g}")
     return Score(value)
+
+
+def is_full(points: float, maximum: float) -> bool:
+    """Whether these are all the points; shares such as thirds are rounded on their way through text."""
+    return abs(points - maximum) < _ROUNDING

@@ -11,12 +11,13 @@ from typing import Any, Literal
 
 from labbuild.check.findings import Finding
 
-__all__ = ["VARIANTS_FILE", "Kind", "Variant", "read_variants"]
+__all__ = ["VARIANTS_FILE", "CheckSettings", "Kind", "Variant", "VariantsFile", "read_variants"]
 
 VARIANTS_FILE = "variants.toml"
 Kind = Literal["mutant", "alternative"]
 _KINDS: tuple[Kind, ...] = ("mutant", "alternative")
 _HEADER = re.compile(r"^[ \t]*\[\[[ \t]*(mutant|alternative)[ \t]*\]\]", re.MULTILINE)
+_SETTINGS = ("leak_tokens", "allow", "cell_timeout_s", "notebook_timeout_s")
 _KEYS = ("question", "name", "replace", "with", "edits", "code", "file", "says")
 
 
@@ -51,7 +52,43 @@ class Variant:
         return f"{self.kind} {self.name!r} of {self.question!r}"
 
 
-def read_variants(path: Path, questions: tuple[str, ...]) -> tuple[list[Variant], list[Finding]]:
+@dataclass(frozen=True, slots=True)
+class CheckSettings:
+    """The table ``[check]``.
+
+    Args:
+        leak_tokens: a run of this many tokens of an answer is a leak.
+        allow: texts of answers that students may know.
+        cell_timeout_s: wall-clock seconds for one cell.
+        notebook_timeout_s: wall-clock seconds for one run of a notebook.
+
+    """
+
+    leak_tokens: int = 12
+    allow: tuple[str, ...] = ()
+    cell_timeout_s: float = 120.0
+    notebook_timeout_s: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class VariantsFile:
+    """What ``variants.toml`` says.
+
+    Args:
+        path: of the file, which need not exist.
+        variants: by line.
+        settings: of the table ``[check]``.
+        findings: what is wrong with it.
+
+    """
+
+    path: Path
+    variants: tuple[Variant, ...] = ()
+    settings: CheckSettings = CheckSettings()
+    findings: tuple[Finding, ...] = ()
+
+
+def read_variants(path: Path, questions: tuple[str, ...]) -> VariantsFile:
     """Read the variants of one lab.
 
     Args:
@@ -59,21 +96,21 @@ def read_variants(path: Path, questions: tuple[str, ...]) -> tuple[list[Variant]
         questions: ids of the questions that tests grade.
 
     Returns:
-        The variants that are well formed, in the file's order, and a finding for each of the others.
+        The variants that are well formed, in the file's order, the settings, and what is wrong with the rest.
 
     """
     if not path.exists():
-        return [], []
-    name = str(path)
+        return VariantsFile(path)
     try:
         text = path.read_text(encoding="utf-8")
         table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         at = re.search(r"line (\d+)", str(error))
-        return [], [Finding("variants-syntax", name, int(at[1]) if at else 1, f"is not TOML: {error}")]
-    reader = _Reader(name, questions)
+        finding = Finding("LC101", path, int(at[1]) if at else 1, f"{path.name} is not TOML: {error}")
+        return VariantsFile(path, findings=(finding,))
+    reader = _Reader(path, questions)
     for key in table:
-        if key not in _KINDS:
+        if key not in (*_KINDS, "check"):
             reader.report(
                 1, f"unknown table [[{key}]]", _suggest(key, _KINDS, "write [[mutant]] or [[alternative]]")
             )
@@ -87,13 +124,15 @@ def read_variants(path: Path, questions: tuple[str, ...]) -> tuple[list[Variant]
         known = lines[kind] if len(lines[kind]) == len(entries) else [1] * len(entries)
         for line, entry in zip(known, entries, strict=True):
             reader.read(kind, entry, line)
-    return sorted(reader.variants, key=lambda v: v.line), reader.findings
+    settings = reader.read_settings(table.get("check", {}), _line_of_check(text))
+    variants = sorted(reader.variants, key=lambda variant: variant.line)
+    return VariantsFile(path, tuple(variants), settings, tuple(reader.findings))
 
 
 class _Reader:
     """Turns entries into variants and keeps what is wrong with the others."""
 
-    def __init__(self, path: str, questions: tuple[str, ...]) -> None:
+    def __init__(self, path: Path, questions: tuple[str, ...]) -> None:
         self.path = path
         self.questions = questions
         self.variants: list[Variant] = []
@@ -101,7 +140,7 @@ class _Reader:
         self._seen: dict[tuple[str, str, str], int] = {}
 
     def report(self, line: int, message: str, hint: str, question: str = "") -> None:
-        self.findings.append(Finding("variants-entry", self.path, line, message, hint, question))
+        self.findings.append(Finding("LC102", self.path, line, message, hint, question))
 
     def read(self, kind: Kind, entry: object, line: int) -> None:
         if not isinstance(entry, dict):
@@ -138,6 +177,25 @@ class _Reader:
                     says=str(entry.get("says", "")),
                 )
             )
+
+    def read_settings(self, table: object, line: int) -> CheckSettings:
+        if not isinstance(table, dict):
+            self.report(line, "`check` is not a table", "write [check] and its keys below it")
+            return CheckSettings()
+        values: dict[str, Any] = {}
+        for key, value in table.items():
+            is_number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+            if key not in _SETTINGS:
+                self.report(
+                    line, f"unknown key {key!r}", _suggest(key, _SETTINGS, f"known: {', '.join(_SETTINGS)}")
+                )
+            elif key == "allow" and isinstance(value, list) and all(isinstance(text, str) for text in value):
+                values[key] = tuple(value)
+            elif key != "allow" and is_number and (key != "leak_tokens" or isinstance(value, int)):
+                values[key] = value
+            else:
+                self.report(line, f"{key} = {value!r}", 'leak_tokens = 12, allow = ["text"], …_s = seconds')
+        return CheckSettings(**values)
 
     def _check_names(self, kind: Kind, entry: dict[str, Any], line: int, question: str, name: str) -> None:
         for key in entry:
@@ -186,6 +244,11 @@ def _header_lines(text: str) -> dict[Kind, list[int]]:
         kind: Kind = "mutant" if match[1] == "mutant" else "alternative"
         lines[kind].append(text.count("\n", 0, match.start(1)) + 1)
     return lines
+
+
+def _line_of_check(text: str) -> int:
+    match = re.search(r"^[ \t]*\[[ \t]*check[ \t]*\]", text, re.MULTILINE)
+    return text.count("\n", 0, match.start()) + 1 if match else 1
 
 
 def _suggest(word: str, known: tuple[str, ...], otherwise: str) -> str:
