@@ -84,5 +84,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "LB701": (_E, "An output was edited by hand"),
     "LB702": (_E, "The output folder is not a place to write to"),
     "LB703": (_E, "An output is not a valid notebook"),
+    "LB704": (_E, "A cell fails when it is executed"),
+    "LB705": (_W, "nbgrader would release a file that the build did not make"),
 }
 """Code -> (severity, what it means in one line)."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from labbuild.codes import CODES, Severity
 
-__all__ = ["Diagnostic", "Diagnostics", "render", "to_json"]
+__all__ = ["Diagnostic", "Diagnostics", "from_json", "render", "sort", "to_json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +121,9 @@ def to_json(diagnostic: Diagnostic) -> dict[str, Any]:
         "hint": diagnostic.hint,
         "related": list(diagnostic.related),
     }
+
+
+def from_json(item: Mapping[str, Any]) -> Diagnostic:
+    """Return the diagnostic that :func:`to_json` wrote."""
+    kept = {key: item[key] for key in ("code", "message", "line", "col", "text", "hint")}
+    return Diagnostic(path=Path(item["path"]), related=tuple(item["related"]), **kept)
