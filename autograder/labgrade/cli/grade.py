@@ -1,0 +1,179 @@
+"""``labs grade``: a folder of submissions, or an nbgrader course, to grades."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+
+from labgrade.config import CONFIG_NAME, Options, read_options
+from labgrade.errors import GradeError
+
+__all__ = ["grade"]
+
+EXAMPLES = """\b
+Examples:
+  labs grade submissions --lab 02-recurrent-attention --out graded
+  labs grade --course ~/course ps1
+  labs grade --course ~/course ps1 --student ada --student alan --regrade
+"""
+
+
+@click.command(epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("target")
+@click.option(
+    "--lab",
+    metavar="LAB",
+    help="The lab: a folder in nbgrader's source form, or a name in build/nbgrader/source.",
+)
+@click.option("--course", metavar="DIR", help="An nbgrader course; TARGET is then the assignment.")
+@click.option("--out", metavar="DIR", help="Where gradebook, notebooks and results go. [default: graded/LAB]")
+@click.option("--student", multiple=True, metavar="ID", help="Grade this student only; may be repeated.")
+@click.option("--jobs", type=int, metavar="N", help="Worker processes. [default: one for each core]")
+@click.option(
+    "--sandbox",
+    type=click.Choice(["auto", "strict", "off"]),
+    help="How student code is confined. [default: auto]",
+)
+@click.option("--tests", type=click.Choice(["apart", "in-kernel"]), help="Where tests run. [default: apart]")
+@click.option(
+    "--timeout", type=float, metavar="S", help="Seconds for a cell. [default: the course's, else 30]"
+)
+@click.option(
+    "--submission-timeout", type=float, metavar="S", help="Seconds for a submission. [default: 600]"
+)
+@click.option("--memory", type=int, metavar="MIB", help="Memory for a submission. [default: 2048]")
+@click.option("--regrade", is_flag=True, default=None, help="Grade again what is graded already.")
+@click.option(
+    "--config",
+    "config_path",
+    metavar="FILE",
+    help=f"Options in TOML. [default: {CONFIG_NAME}, if there is one]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON event a line on stdout.")
+def grade(
+    target: str, lab: str | None, course: str | None, config_path: str | None, as_json: bool, **given: Any
+) -> None:
+    """Grade submissions: TARGET is a folder of submissions (with --lab) or an assignment (with --course).
+
+    Every submission ends with a grade or a named reason. A job that is stopped goes on when it is run again.
+
+    Exit codes: 0 clean, 1 a person must look, 2 wrong usage, 3 environment.
+    """
+    try:
+        code = _grade(target, lab, course, config_path, given, as_json=as_json)
+    except GradeError as error:
+        _report_fault(error, as_json=as_json)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        click.echo("stopped before anything was graded", err=True)
+        code = 1
+    sys.exit(code)
+
+
+def _grade(
+    target: str,
+    lab: str | None,
+    course: str | None,
+    config_path: str | None,
+    given: dict[str, Any],
+    *,
+    as_json: bool,
+) -> int:
+    from labgrade.job import run_job
+
+    if (lab is None) == (course is None):
+        raise click.UsageError("name a lab with --lab, or a course with --course")
+    options = read_options(_config_file(config_path, course), given)
+    plan = _plan(target, lab, course, options)
+    with _listener(as_json=as_json) as listener:
+        summary = run_job(plan, listener)
+    try:
+        return _close(plan, summary, listener if as_json else None)
+    finally:
+        summary.journal.close()
+
+
+def _plan(target: str, lab: str | None, course: str | None, options: Options) -> Any:
+    from labgrade.planning import plan_course, plan_folder
+
+    if course is not None:
+        return plan_course(Path(course), target, options)
+    assert lab is not None
+    return plan_folder(Path(target), lab, options)
+
+
+def _close(plan: Any, summary: Any, events: Any) -> int:
+    """Write the results, print the table, and say whether a person must look."""
+    from labgrade.report import format_table, write_csv, write_json
+
+    spec = plan.lab.spec
+    about = {"sandbox": summary.level, "tests": plan.tests, "stopped": summary.stopped}
+    write_json(plan.folder / "results.json", spec, summary.results(), about=about, findings=plan.findings)
+    write_csv(plan.folder / "grades.csv", spec, summary.results())
+    look = sum(result.needs_person for result in summary.results())
+    unfinished = len(plan.places) - sum(1 for _ in summary.results())
+    where = {
+        "gradebook": plan.course.gradebook_url,
+        "autograded": str(plan.course.root / plan.course.autograded),
+        "results": str(plan.folder / "results.json"),
+        "grades": str(plan.folder / "grades.csv"),
+        "logs": str(plan.folder / "logs"),
+    }
+    if events is not None:
+        counts = {"graded": summary.graded, "kept": summary.kept, "look": look, "unfinished": unfinished}
+        events.write(
+            {"event": "finished", **counts, **about, "seconds": round(summary.seconds, 3), "paths": where}
+        )
+    else:
+        for line in format_table(spec, summary.results()):
+            click.echo(line)
+        for finding in plan.findings:
+            click.echo(f"{finding.code} {finding.notebook}/{finding.cell}: {finding.message}")
+        click.echo("")
+        rate = (
+            f", {summary.graded / summary.seconds:.1f} a second" if summary.graded and summary.seconds else ""
+        )
+        click.echo(
+            f"{summary.graded} graded, {summary.kept} kept from before in {summary.seconds:.1f} s{rate}"
+        )
+        click.echo(f"confinement: {summary.level or 'not needed, nothing ran'}; tests {plan.tests}")
+        for name, place in where.items():
+            click.echo(f"{name + ':':<12}{place}")
+        if look:
+            click.echo(f"{look} of {len(plan.places)} submissions need a person: see the column 'finding'")
+        if summary.stopped:
+            click.echo(
+                f"stopped; {unfinished} are not graded yet: the same command goes on from here", err=True
+            )
+    must_look = look or unfinished or plan.findings or summary.stopped
+    return 1 if must_look else 0
+
+
+def _config_file(config_path: str | None, course: str | None) -> Path | None:
+    if config_path is not None:
+        return Path(config_path)
+    for folder in ([Path(course)] if course else []) + [Path()]:
+        if (folder / CONFIG_NAME).is_file():
+            return folder / CONFIG_NAME
+    return None
+
+
+def _listener(*, as_json: bool) -> AbstractContextManager[Any]:
+    from labgrade.progress import BarListener, JsonListener, LineListener
+
+    if as_json:
+        return nullcontext(JsonListener())
+    return BarListener() if sys.stderr.isatty() else nullcontext(LineListener())
+
+
+def _report_fault(error: GradeError, *, as_json: bool) -> None:
+    if as_json:
+        from labgrade.progress import JsonListener
+
+        fields = {"code": error.code, "message": error.message, "hint": error.hint, "where": error.where}
+        JsonListener().write({"event": "failed", **fields})
+    click.echo(str(error), err=True)

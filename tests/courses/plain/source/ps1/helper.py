@@ -1,0 +1,7 @@
+"""Given."""
+
+
+def read_words(path):
+    """Return the lines of a file."""
+    with open(path) as file:
+        return file.read().split()
