@@ -65,7 +65,7 @@ class ExecutionCache:
 
     """
 
-    def __init__(self, folder: Path) -> None:  # noqa: D107  # its argument stands above
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def load(self, key: str) -> Outputs | None:

@@ -30,7 +30,7 @@ class LeakIndex:
 
     """
 
-    def __init__(  # noqa: D107  # its arguments stand above
+    def __init__(
         self,
         secrets: Iterable[Secret],
         open_texts: Iterable[str],

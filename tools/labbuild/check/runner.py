@@ -69,7 +69,7 @@ def open_runner(modules: tuple[str, ...] = ()) -> Iterator[Runner]:
 class Runner:
     """Sends jobs to a warm process; made by :func:`open_runner`."""
 
-    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:  # noqa: D107  # open_runner's
+    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
         self._process = process
         self._folder = folder
         self._count = 0
