@@ -17,6 +17,7 @@ __all__ = [
     "FolderContents",
     "NotebookSource",
     "find_sources",
+    "format_of",
     "given_files",
     "imported_modules",
     "source_format",
@@ -60,9 +61,15 @@ class FolderContents:
 def source_format(path: Path) -> SourceFormat | None:
     """Say in which text format a file is a notebook; None if it is none."""
     try:
-        text = path.read_bytes().decode("utf-8", "replace")
+        data = path.read_bytes()
     except OSError:
         return None  # reading it as a source gives the diagnostic
+    return format_of(path, data)
+
+
+def format_of(path: Path, data: bytes) -> SourceFormat | None:
+    """Say the same of a file whose bytes are at hand."""
+    text = data.decode("utf-8", "replace")
     head = "\n".join(text.splitlines()[:_HEADER_LINES])
     named = next((m[1] for row in head.split("\n") if (m := _FORMAT_NAME.match(row.strip()))), "")
     if path.suffix == ".md":

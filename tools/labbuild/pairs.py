@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +11,30 @@ from typing import Any
 
 from labbuild.cells import Cell, SourceFormat, UnreadableSourceError, read_cells
 from labbuild.diagnostics import Diagnostics
-from labbuild.folder import source_format
-from labbuild.kernels import release_cell_metadata
+from labbuild.folder import format_of, source_format
 from labbuild.markers import scan
-from labbuild.source import read_source
+from labbuild.source import read_source, source_from_bytes
 
-__all__ = ["PairCell", "first_difference", "read_pair_cells", "report_drift"]
+__all__ = [
+    "PairCell",
+    "PairSide",
+    "content_digest",
+    "first_difference",
+    "read_side",
+    "report_drift",
+]
+
+# What each format needs for itself; it says nothing about the notebook.
+_LAYOUT = frozenset(
+    {
+        "cell_marker",
+        "lines_to_end_of_cell_marker",
+        "lines_to_next_cell",
+        "region_name",
+        "skipline",
+        "noskipline",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,26 +44,52 @@ class PairCell:
     Args:
         cell_type: ``code``, ``markdown`` or ``raw``.
         text: its source, markers included.
-        metadata: as JSON, without what each format needs for itself.
+        metadata: without what each format needs for itself.
         line: where it begins in its file; not compared.
+        start: index of its first line in its file; not compared.
+        stop: index after its last line; not compared.
 
     """
 
     cell_type: str
     text: str
-    metadata: str
+    metadata: Mapping[str, Any]
     line: int
+    start: int = 0
+    stop: int = 0
 
-    def says_the_same(self, other: PairCell) -> bool:
-        """Whether both cells have the same content."""
-        return (self.cell_type, self.text, self.metadata) == (other.cell_type, other.text, other.metadata)
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What is compared."""
+        return self.cell_type, self.text, json.dumps(self.metadata, sort_keys=True, default=str)
 
 
-def read_pair_cells(path: Path) -> tuple[PairCell, ...]:
-    """Read the cells of one twin.
+@dataclass(frozen=True, slots=True)
+class PairSide:
+    """One of the twins.
+
+    Args:
+        path: the file.
+        format: how Jupytext reads it.
+        lines: of the file.
+        cells: in order.
+        metadata: of the notebook.
+
+    """
+
+    path: Path
+    format: SourceFormat
+    lines: tuple[str, ...]
+    cells: tuple[PairCell, ...]
+    metadata: Mapping[str, Any]
+
+
+def read_side(path: Path, data: bytes | None = None) -> PairSide:
+    """Read one twin.
 
     Args:
         path: a ``.md`` or ``.py`` notebook source.
+        data: its bytes; read from the file when not given.
 
     Returns:
         Its cells.
@@ -53,38 +98,38 @@ def read_pair_cells(path: Path) -> tuple[PairCell, ...]:
         UnreadableSourceError: Jupytext cannot read it.
 
     """
-    source = read_source(path)
+    source = read_source(path) if data is None else source_from_bytes(path, data)
     if not source.lines and source.report.has_errors:
         raise UnreadableSourceError("LB103", source.report.found[0].message)
-    kind = source_format(path) or SourceFormat(path.suffix, "markdown" if path.suffix == ".md" else "percent")
+    found = source_format(path) if data is None else format_of(path, data)
+    kind = found or SourceFormat(path.suffix, "markdown" if path.suffix == ".md" else "percent")
     markers = scan(source.lines, Diagnostics(path))
     reading = read_cells(source.lines, markers, kind)
-    return tuple(_pair_cell(cell, markers) for cell in reading.cells)
+    cells = tuple(_pair_cell(cell, markers) for cell in reading.cells)
+    return PairSide(path, kind, tuple(line.text for line in source.lines), cells, reading.metadata)
 
 
 def _pair_cell(cell: Cell, markers: Mapping[int, Any]) -> PairCell:
     rows = [_bare(line.text) if line.number in markers else line.text for line in cell.lines]
-    metadata = release_cell_metadata(cell.metadata) | {
-        key: cell.metadata[key] for key in ("tags", "nbgrader") if key in cell.metadata
-    }
-    return PairCell(
-        cell.cell_type,
-        "\n".join(rows).rstrip(),
-        json.dumps(metadata, sort_keys=True, default=str),
-        cell.number,
-    )
+    metadata = {key: value for key, value in cell.metadata.items() if key not in _LAYOUT}
+    return PairCell(cell.cell_type, "\n".join(rows), metadata, cell.number, cell.start, cell.stop)
 
 
 def _bare(text: str) -> str:
-    """A marker line without the comment sign that a percent script puts before it."""
+    """Return a marker line without the comment sign that a percent script puts before it."""
     blanks = text[: len(text) - len(text.lstrip())]
-    return blanks + text[text.index("#!") :] if "#!" in text else text
+    return blanks + text[text.index("#!") :] if text.lstrip().startswith("# #!") else text
+
+
+def content_digest(cells: tuple[PairCell, ...]) -> str:
+    """Return a hash of what the twins must share."""
+    return hashlib.sha256(json.dumps([cell.key for cell in cells]).encode()).hexdigest()
 
 
 def first_difference(left: tuple[PairCell, ...], right: tuple[PairCell, ...]) -> int | None:
     """Return the index of the first cell that differs, None if the twins agree."""
     for index in range(max(len(left), len(right))):
-        if index >= len(left) or index >= len(right) or not left[index].says_the_same(right[index]):
+        if index >= len(left) or index >= len(right) or left[index].key != right[index].key:
             return index
     return None
 
@@ -99,7 +144,7 @@ def report_drift(path: Path, twin: Path, report: Diagnostics) -> None:
 
     """
     try:
-        ours, theirs = read_pair_cells(path), read_pair_cells(twin)
+        ours, theirs = read_side(path).cells, read_side(twin).cells
     except UnreadableSourceError as error:
         if not report.has_errors:
             report.add("LB601", f"{twin.name} cannot be compared with {path.name}: {error}")
@@ -131,5 +176,7 @@ def _first_line(here: PairCell | None, there: PairCell | None) -> tuple[int, str
         a = ours[number] if number < len(ours) else None
         b = theirs[number] if number < len(theirs) else None
         if a != b:
-            return here.line + number, f"{a!r} here, {b!r} there (line {there.line + number})"
-    return here.line, f"cell metadata {here.metadata} here, {there.metadata} there"
+            ours_said = "nothing" if a is None else repr(a)
+            theirs_said = "nothing" if b is None else repr(b)
+            return here.line + number, f"{ours_said} here, {theirs_said} there (line {there.line + number})"
+    return here.line, f"cell metadata {dict(here.metadata)} here, {dict(there.metadata)} there"

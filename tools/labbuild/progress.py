@@ -1,4 +1,4 @@
-"""A progress bar on stderr while notebooks are executed."""
+"""A progress bar on stderr for executions."""
 
 from __future__ import annotations
 
@@ -10,22 +10,18 @@ __all__ = ["progress_bar"]
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """Show one bar for each notebook that runs.
-
-    Yields:
-        A function to be called with (what runs, cells done, cells in all).
-
-    """
+    """Show what runs and how many of its cells are done; nothing where stderr is no terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
 
-        def report(what: str, done: int, known: int) -> None:
+        def show(what: str, done: int, known: int) -> None:
             if what not in tasks:
-                tasks[what] = bars.add_task(what, total=known)
-            bars.update(tasks[what], completed=done, total=known)
+                tasks[what] = bar.add_task(what, total=known)
+            bar.update(tasks[what], completed=done, total=known)
 
-        yield report
+        yield show

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labbuild.diagnostics import Diagnostics
 
-__all__ = ["Line", "SourceText", "read_source"]
+__all__ = ["Line", "SourceText", "read_source", "source_from_bytes"]
 
 # Two or three letters that appear when UTF-8 is decoded as Windows-1252 and saved again.
 _MOJIBAKE = re.compile(
@@ -60,12 +60,18 @@ def read_source(path: Path, *, is_module: bool = False) -> SourceText:
         file cannot be read at all there are no lines and an error.
 
     """
-    report = Diagnostics(path)
     try:
         data = path.read_bytes()
     except OSError as error:
+        report = Diagnostics(path)
         report.add("LB103", f"the file cannot be read: {error.strerror or error}")
         return SourceText(path, (), report)
+    return source_from_bytes(path, data, is_module=is_module)
+
+
+def source_from_bytes(path: Path, data: bytes, *, is_module: bool = False) -> SourceText:
+    """Read a source whose bytes are at hand; see :func:`read_source`."""
+    report = Diagnostics(path)
     if b"\0" in data:
         report.add("LB103", "the file is binary, not text", hint="save it as UTF-8 text")
         return SourceText(path, (), report)

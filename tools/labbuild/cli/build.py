@@ -12,7 +12,7 @@ from labbuild.build import BuildOptions, BuildResult
 from labbuild.build import build as build_labs
 from labbuild.diagnostics import render, to_json
 
-__all__ = ["build"]
+__all__ = ["build", "labs_of_course"]
 
 _FORMATS = ("ipynb", "md", "py", "html", "pdf")
 _EXERCISES = Path("exercises")
@@ -71,7 +71,7 @@ def build(
     DIR/student/LAB, DIR/solution/LAB and DIR/nbgrader/source/LAB; a file makes DIR/student/STEM.ipynb and
     DIR/solution/STEM.ipynb. A lab with errors is not written at all; all errors are shown.
     """
-    chosen = list(paths) or _labs_of_course()
+    chosen = list(paths) or labs_of_course()
     versions = {"none": (), "all": ("student", "solution")}.get(execute, (execute,))
     cache = Path(".labs-cache") if versions else None
     options = BuildOptions(tuple(versions), formats, force, cache)
@@ -89,7 +89,8 @@ def build(
     sys.exit(1 if result.has_errors else 0)
 
 
-def _labs_of_course() -> list[Path]:
+def labs_of_course() -> list[Path]:
+    """Return every lab in ``exercises/``; wrong usage if there is none."""
     if not _EXERCISES.is_dir():
         raise click.UsageError("there is no folder exercises/ here; name a lab's folder or a source file")
     labs = [path for path in sorted(_EXERCISES.iterdir()) if path.is_dir() and _is_lab(path)]
