@@ -1,0 +1,103 @@
+"""A student opens a built notebook in JupyterLab, fails a check, mends the answer and passes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_MS = 60_000
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def student_folder(tmp_path: Path) -> Path:
+    """The student version of lab 01, built by the real command."""
+    from click.testing import CliRunner
+    from labs.cli import main
+
+    result = CliRunner().invoke(
+        main, ["build", str(ROOT / "exercises" / "01-tensors"), "--out", str(tmp_path / "build")]
+    )
+    assert result.exit_code == 0, result.output
+    return tmp_path / "build" / "student" / "01-tensors"
+
+
+def cell_with(page: Page, text: str) -> Locator:
+    """Return the code cell whose source contains a text."""
+    return page.locator(".jp-CodeCell", has=page.locator(".cm-content", has_text=text)).first
+
+
+def run_cell(page: Page, cell: Locator) -> None:
+    """Run a cell the way a student does, and wait until its prompt shows a number."""
+    cell.locator(".cm-content").first.click()
+    page.keyboard.press("Control+Enter")
+    expect(cell.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]"), timeout=TIMEOUT_MS)
+
+
+def type_over(page: Page, cell: Locator, text: str) -> None:
+    """Replace a cell's text by typing."""
+    cell.locator(".cm-content").first.click()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    page.keyboard.insert_text(text)
+
+
+def test_student_path_through_a_check_fails_then_passes(
+    student_folder: Path, jupyterlab: Callable[[Path], object], browser: Browser
+) -> None:
+    """A hint unfolds; a wrong answer fails with its likely cause; the right one passes."""
+    lab = jupyterlab(student_folder)
+    page = browser.new_page(viewport={"width": 1200, "height": 1400})
+    page.goto(f"{lab.url}/lab/tree/tensors.ipynb")  # type: ignore[attr-defined]
+    expect(page.locator(".jp-Notebook")).to_be_visible(timeout=TIMEOUT_MS)
+    # JupyterLab draws cells as they come into view; the whole notebook is drawn once it has been idle.
+    expect(page.get_by_role("heading", name="Tensors, embeddings and attention by hand")).to_be_visible(
+        timeout=TIMEOUT_MS
+    )
+    expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first).to_be_attached(
+        timeout=TIMEOUT_MS
+    )
+
+    imports = cell_with(page, "from labkit import check, expect")
+    run_cell(page, imports)
+
+    hint = page.locator("details", has_text="Compare the two shapes").first
+    hint.scroll_into_view_if_needed()
+    hint.locator("summary").click()
+    expect(hint.get_by_text("Compare the two shapes")).to_be_visible()
+
+    answer = cell_with(page, "def rearrange(x)")
+    check_cell = cell_with(page, "def test_squeeze_write_shape_is_right")
+    type_over(page, answer, "def rearrange(x):\n    return x.squeeze(1).unsqueeze(0)\n")
+    run_cell(page, answer)
+    run_cell(page, check_cell)
+    output = check_cell.locator(".jp-OutputArea")
+    expect(output).to_contain_text("failed", timeout=TIMEOUT_MS)
+    expect(output).to_contain_text("(1, 3, 4, 1, 1)")
+    expect(output).to_contain_text("(1, 3, 4, 1)")
+    check_cell.scroll_into_view_if_needed()
+    save_screenshot(page, "student-check-fails")
+
+    type_over(page, answer, "def rearrange(x):\n    return x.squeeze(1).unsqueeze(0).unsqueeze(-1)\n")
+    run_cell(page, answer)
+    run_cell(page, check_cell)
+    expect(check_cell.locator(".jp-OutputArea")).to_contain_text("1 of 1 test passed", timeout=TIMEOUT_MS)
+    expect(check_cell.locator(".jp-OutputArea")).not_to_contain_text("failed")
+    check_cell.scroll_into_view_if_needed()
+    save_screenshot(page, "student-check-passes")
+    page.close()
+
+
+def save_screenshot(page: Page, name: str) -> None:
+    """Keep a picture under docs/images when asked to (`LABS_SCREENSHOTS=1`)."""
+    if os.environ.get("LABS_SCREENSHOTS") == "1":
+        folder = ROOT / "docs" / "images"
+        folder.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=folder / f"{name}.png")
