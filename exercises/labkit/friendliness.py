@@ -11,27 +11,22 @@ __all__ = ["friendly"]
 _TREATED = (NotImplementedError, NameError, TypeError, AttributeError)
 
 
-def friendly() -> bool:
+def friendly() -> None:
     """Make a cell that meets an unanswered question say so in one line. Call it once, in the set-up cell.
 
     Treated are the stub's ``NotImplementedError``, a ``...`` that was left in place, and names that a cell
     would have bound if its question were answered. The cell still ends in an error, so that graders,
     nbclient and "run all" see it as one; only the traceback is short. Every other exception is shown as
-    ever. Uses two public interfaces of IPython: ``set_custom_exc`` and ``_render_traceback_``.
-
-    Returns:
-        Whether there is an IPython shell to do it in.
-
+    ever. Uses two public interfaces of IPython: ``set_custom_exc`` and ``_render_traceback_``. Outside
+    IPython it does nothing.
     """
     try:
         from IPython.core.getipython import get_ipython
     except ImportError:  # plain Python: nothing to make friendlier
-        return False
+        return
     shell: Any = get_ipython()
-    if shell is None:
-        return False
-    shell.set_custom_exc(_TREATED, _Handler())
-    return True
+    if shell is not None:
+        shell.set_custom_exc(_TREATED, _Handler())
 
 
 class _Handler:

@@ -6,10 +6,11 @@ import sys
 PROGRAM = """
 import sys
 import labkit
-heavy = [name for name in ("torch", "numpy", "matplotlib", "IPython", "keras", "pytest") if name in sys.modules]
+HEAVY = ("torch", "matplotlib", "IPython", "keras", "pytest")
+heavy = [name for name in (*HEAVY, "numpy") if name in sys.modules]
 assert not heavy, heavy
 from labkit import check, needs, points, timeout
-heavy = [name for name in ("torch", "matplotlib", "IPython", "keras", "pytest") if name in sys.modules]
+heavy = [name for name in HEAVY if name in sys.modules]
 assert not heavy, heavy
 assert callable(check)
 """

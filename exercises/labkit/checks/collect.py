@@ -182,8 +182,8 @@ def _cases(name: str, function: Callable[..., Any]) -> tuple[Case, ...]:
         elif mark.name == "parametrize":
             axes.append(list(_axis(name, mark)))
     cases = []
-    # The decorator next to the function is the fastest-turning one in pytest's order as well.
-    for parts in itertools.product(*reversed(axes)):
+    # As in pytest, the decorator next to the function turns slowest and comes first in the label.
+    for parts in itertools.product(*axes):
         arguments: dict[str, Any] = {}
         for part, _ in parts:
             arguments.update(part)

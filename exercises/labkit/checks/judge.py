@@ -68,22 +68,34 @@ def judge(error: BaseException, test: Test, namespace: Mapping[str, Any]) -> Ver
     declared = _declared(error, traceback, file)
     if declared is not None:
         return declared
-    raised_by_student = frames.is_student_code(frames.raising_file(traceback), file)
-    if _is_pytest(error, "Skipped") or type(error).__qualname__ == "SkipTest":
-        if not raised_by_student:
-            return Verdict(Outcome.SKIPPED, (Fact("skipped", str(error) or "the test asked for it"),))
-    elif not raised_by_student:
-        if isinstance(error, Failure):
-            outcome = Outcome.NOT_ATTEMPTED if isinstance(error, NotAttempted) else Outcome.FAILED
-            return Verdict(outcome, error.facts, error.cause, error.notes)
-        if _is_pytest(error, "Failed"):
-            return Verdict(Outcome.FAILED, (*_called(traceback, file), Fact("came back", str(error))))
-        if isinstance(error, AssertionError) and frames.student_frame(traceback, file) is None:
-            return Verdict(Outcome.FAILED, explain_assert(error, traceback, file))
     step = frames.student_frame(traceback, file)
+    expected = _expectation(error, step, traceback, file)
+    if expected is not None:
+        return expected
     if step is not None:
         return _from_student(error, step, traceback, file)
     return _from_test(error, test, traceback, namespace)
+
+
+def _expectation(
+    error: BaseException, step: TracebackType | None, traceback: TracebackType | None, file: str
+) -> Verdict | None:
+    """Return the verdict of a skip or of an expectation that was not met, None for every other exception."""
+    if _is_pytest(error, "Skipped") or type(error).__qualname__ == "SkipTest":
+        # A student's code cannot skip a test.
+        skipped = Verdict(Outcome.SKIPPED, (Fact("skipped", str(error) or "the test asked for it"),))
+        return skipped if step is None else None
+    # An expectation may stand in a function that the test gave to the student's code to call.
+    if step is not None and frames.is_student_code(frames.raising_file(traceback), file):
+        return None
+    if isinstance(error, Failure):
+        outcome = Outcome.NOT_ATTEMPTED if isinstance(error, NotAttempted) else Outcome.FAILED
+        return Verdict(outcome, error.facts, error.cause, error.notes)
+    if _is_pytest(error, "Failed"):
+        return Verdict(Outcome.FAILED, (*_called(traceback, file), Fact("came back", str(error))))
+    if isinstance(error, AssertionError) and (step is None or frames.raising_file(traceback) == file):
+        return Verdict(Outcome.FAILED, explain_assert(error, traceback, file))
+    return None
 
 
 def _own_traceback(traceback: TracebackType | None, test: Test) -> TracebackType | None:
@@ -212,8 +224,9 @@ def _cause_of_crash(error: BaseException) -> str:
 
 
 def _is_pytest(error: BaseException, name: str) -> bool:
-    kinds = type(error).__mro__
-    return any(kind.__module__ == "_pytest.outcomes" and kind.__name__ == name for kind in kinds)
+    # These classes claim to live in builtins; only their common base says where they are from.
+    ancestors = {(kind.__module__, kind.__name__) for kind in type(error).__mro__}
+    return type(error).__name__ == name and ("_pytest.outcomes", "OutcomeException") in ancestors
 
 
 def _may_involve_student(traceback: TracebackType | None, file: str, namespace: Mapping[str, Any]) -> bool:
