@@ -44,7 +44,7 @@ def enter(
 
     A second fork happens inside: the call returns only in the student's process. The process that called
     becomes the middle one: it stands outside the student's namespaces, waits, cleans up, writes the report
-    and exits with the student's code (128 + n after signal n). SIGTERM to the middle process ends the
+    and exits with the student's code (128 + n after signal n). SIGINT to the middle process is passed on, SIGTERM ends the
     student's tree in order; after SIGKILL of the middle process, or the death of its parent, the kernel ends
     the tree.
 

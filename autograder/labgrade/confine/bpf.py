@@ -45,7 +45,7 @@ def argument_high(index: int) -> int:
 class Program:
     """Instructions in order. Jumps are relative and only forward, as the kernel demands."""
 
-    def __init__(self) -> None:  # noqa: D107 - an empty program
+    def __init__(self) -> None:
         self._instructions: list[tuple[int, int, int, int]] = []
 
     def __len__(self) -> int:

@@ -110,9 +110,8 @@ def unreadable_for_others(paths: Iterable[str], with_parents: bool) -> tuple[str
     return tuple(dict.fromkeys(barred))
 
 
-def _set_capabilities(mask: int) -> None:
-    low = mask & 0xFFFF_FFFF
-    call("capset", _Header(_CAPABILITY_VERSION_3, 0), _Data(low, low, low, 0, 0, 0))
+def _set_capabilities(mask: int, inheritable: int) -> None:
+    call("capset", _Header(_CAPABILITY_VERSION_3, 0), _Data(mask, mask, inheritable, 0, 0, 0))
 
 
 def drop_capabilities(keep: int | None = None, through_exec: bool = False) -> None:
@@ -136,7 +135,8 @@ def drop_capabilities(keep: int | None = None, through_exec: bool = False) -> No
                 prctl(_PR_CAPBSET_DROP, capability)
             except OSError:
                 break  # EINVAL: past the last one; EPERM: without CAP_SETPCAP none can be gained either
-        _set_capabilities(0 if keep is None else 1 << keep)
+        mask = 0 if keep is None else 1 << keep  # the one that is ever kept has a number below 32
+        _set_capabilities(mask, mask if through_exec else 0)
         if keep is not None and through_exec:
             prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, keep)
     except OSError as error:

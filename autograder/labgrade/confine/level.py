@@ -42,7 +42,7 @@ class ConfineError(RuntimeError):
 
     """
 
-    def __init__(self, cause: str, message: str) -> None:  # noqa: D107 - the class says it
+    def __init__(self, cause: str, message: str) -> None:
         super().__init__(f"{cause}: {message}")
         self.cause = cause
         self.message = message

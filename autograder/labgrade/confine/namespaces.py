@@ -34,8 +34,11 @@ def _map_ids(uid: int, gid: int) -> None:
     (own / "uid_map").write_text(f"{INSIDE_ID} {uid} 1", encoding="ascii")
 
 
-def enter_user_namespace() -> None:
+def enter_user_namespace(with_processes: bool = False) -> None:
     """Enter a new user namespace, with one id mapped and all rights in it (and none outside it).
+
+    Args:
+        with_processes: also a PID namespace that belongs to it, which begins with the next fork.
 
     Raises:
         ConfineError: the kernel or an administrator does not allow it.
@@ -44,7 +47,7 @@ def enter_user_namespace() -> None:
     uid, gid = os.geteuid(), os.getegid()
     try:
         set_dumpable()
-        unshare(CLONE_NEWUSER)
+        unshare(CLONE_NEWUSER | (CLONE_NEWPID if with_processes else 0))
         _map_ids(uid, gid)
     except OSError as error:
         raise ConfineError("namespaces", str(error)) from error

@@ -7,6 +7,7 @@ fork of a large process, which is the greater part of what confinement costs.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterable
 
 from labgrade.confine import namespaces, process, steps
@@ -18,10 +19,35 @@ from labgrade.confine.probe import available
 __all__ = ["Nursery"]
 
 
+def _settle() -> None:
+    """Get the right to make PID namespaces: from within one that belongs to a user namespace of our own."""
+    namespaces.enter_user_namespace(with_processes=True)
+    process.die_with_parent()  # a new user namespace changes credentials
+    alive_fd, hold_fd = os.pipe2(os.O_CLOEXEC)
+    pid = os.fork()
+    if pid == 0:
+        os.close(hold_fd)
+        process.die_with_parent()
+        process.exit_if_closed(alive_fd)
+        os.close(alive_fd)
+        return
+    code = 1
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the child's to answer
+        process.close_descriptors((hold_fd,))
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    finally:
+        os._exit(code if code >= 0 else 128 - code)
+
+
 class Nursery:
     """Forks children that confine themselves; the calling process must have one thread.
 
     Below level ``no-namespaces`` there is no nursery: use :func:`labgrade.confine.enter`.
+
+    For an ordinary user, the process goes on in a user and a PID namespace of its own (files and rights stay
+    the same user's): the caller's code continues in a child, while the process that called stays to wait for
+    it, exits with its code, and takes it along when it is killed. So make the nursery before large imports.
 
     Args:
         policy: what every child may use. :meth:`fork` may be given another one with the same ``ceiling``.
@@ -31,7 +57,7 @@ class Nursery:
 
     """
 
-    def __init__(self, policy: Policy) -> None:  # noqa: D107 - the class says it
+    def __init__(self, policy: Policy) -> None:
         self._features = available()
         self._policy = policy
         self.level = steps.choose_level(policy, self._features)
@@ -42,8 +68,7 @@ class Nursery:
         self._nests = self.level is Level.FULL and self._features.user_namespace
         self._own_pid_namespace = -1
         if self._nests:
-            # The right to make PID namespaces; it changes nothing about files, which stay the same user's.
-            namespaces.enter_user_namespace()
+            _settle()
         if self.level is Level.FULL:
             self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._alive_fd, self._hold_fd = os.pipe2(os.O_CLOEXEC)

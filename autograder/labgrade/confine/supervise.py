@@ -32,7 +32,7 @@ __all__ = [
     "write_report",
 ]
 
-WATCHED_SIGNALS = {signal.SIGCHLD, signal.SIGTERM}
+WATCHED_SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
 """Blocked in the middle process before it forks, so that none is lost."""
 
 _LOOK_EVERY_S = 0.1
@@ -151,7 +151,7 @@ def explain_end(
 
 
 def _wait(pid: int, policy: Policy, watch_memory: bool) -> tuple[int, resource.struct_rusage, bool, bool]:
-    """Wait for the end; SIGTERM to this process means that the grader wants it now."""
+    """Wait for the end; SIGTERM to this process asks for it now, SIGINT is passed on."""
     asked = too_much = False
     look_at = time.monotonic() + _LOOK_EVERY_S
     while True:
@@ -165,6 +165,8 @@ def _wait(pid: int, policy: Policy, watch_memory: bool) -> tuple[int, resource.s
         if arrived is not None and arrived.si_signo == signal.SIGTERM:
             asked = True
             os.kill(pid, signal.SIGKILL)
+        elif arrived is not None and arrived.si_signo == signal.SIGINT:
+            os.kill(pid, signal.SIGINT)
         if watch_memory and time.monotonic() >= look_at:
             look_at = time.monotonic() + _LOOK_EVERY_S
             if uses_too_much(pid, policy.memory_mib + policy.scratch_mib):
