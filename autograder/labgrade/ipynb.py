@@ -287,14 +287,15 @@ def _split_output(output: Mapping[str, Any]) -> dict[str, Any]:
     data = output.get("data")
     if isinstance(data, dict):
         new["data"] = {
-            mime: value.splitlines(True) if isinstance(value, str) and not _is_json(mime) else value
+            mime: value.splitlines(True) if isinstance(value, str) and _is_text(mime) else value
             for mime, value in data.items()
         }
     return new
 
 
-def _is_json(mime: str) -> bool:
-    return mime == "application/json" or (mime.startswith("application/") and mime.endswith("+json"))
+def _is_text(mime: str) -> bool:
+    """Return whether nbformat writes the data of this type as lines."""
+    return mime.startswith("text/") or mime in ("application/javascript", "image/svg+xml")
 
 
 def _note(code: str, message: str, cell: str = "") -> Finding:
