@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from labkit.checks.model import CheckResult, Fact, TestResult
-from labkit.checks.text import GRADER_FAULT, is_revealed, label_of, summary_of
+from labkit.checks.text import GRADER_FAULT, facts_of, is_revealed, label_of, summary_of
 
 __all__ = ["render_html"]
 
@@ -61,12 +61,7 @@ def _row(test: TestResult) -> str:
 
 
 def _details(test: TestResult) -> str:
-    facts = list(test.facts)
-    if test.cause:
-        # Where to read comes last.
-        position = next((index for index, fact in enumerate(facts) if fact.label == "read"), len(facts))
-        facts.insert(position, Fact("likely cause", test.cause))
-    facts.extend(Fact("note", note) for note in test.notes)
+    facts = facts_of(test)
     html = ""
     if facts:
         html = f'<dl style="{_FACTS}">{"".join(_fact(fact) for fact in facts)}</dl>'

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import textwrap
 
-from labkit.checks.model import CheckResult, Outcome, TestResult, is_grading
+from labkit.checks.model import CheckResult, Fact, Outcome, TestResult, is_grading
 
-__all__ = ["GRADER_FAULT", "SIGNS", "label_of", "render_text", "summary_of"]
+__all__ = ["GRADER_FAULT", "SIGNS", "facts_of", "is_revealed", "label_of", "render_text", "summary_of"]
 
 SIGNS = {
     Outcome.PASSED: "✓",
@@ -57,17 +57,25 @@ def render_text(result: CheckResult) -> str:
         lines.append(f"  {sign} {word}: {test.title}")
         if not is_revealed(test):
             continue
-        if test.message:
-            lines.append(textwrap.indent(test.message, "      "))
-        if test.cause:
-            lines.append(f"      likely cause: {test.cause}")
-        lines.extend(f"      note: {note}" for note in test.notes)
+        for fact in facts_of(test):
+            label = f"      {fact.label}: " if fact.label else "      "
+            lines.append(label + fact.text.replace("\n", "\n" + " " * len(label)))
         if test.output and not test.passed:
             lines.append("      it printed:")
             lines.append(textwrap.indent(test.output, "        "))
     if result.needs_person:
         lines.append(f"  {GRADER_FAULT}")
     return "\n".join(lines)
+
+
+def facts_of(test: TestResult) -> list[Fact]:
+    """Return all that is to be said about a test, in reading order: the cause stands before where to read."""
+    facts = list(test.facts)
+    if test.cause:
+        position = next((index for index, fact in enumerate(facts) if fact.label == "read"), len(facts))
+        facts.insert(position, Fact("likely cause", test.cause))
+    facts.extend(Fact("note", note) for note in test.notes)
+    return facts
 
 
 def is_revealed(test: TestResult) -> bool:

@@ -184,7 +184,7 @@ def _cause_of_values(array: Array, reference: Array, tol: float) -> str:
             return (
                 "the sign is wrong everywhere"
                 if abs(factor + 1) < 1e-3
-                else f"everything is {factor:.4g} times too large"
+                else f"everything is {factor:.4g} times what it should be"
             )
         offset = float(array[largest] - reference[largest])
         if _near(_wide(array), _wide(reference) + offset, 10 * tol).all():
