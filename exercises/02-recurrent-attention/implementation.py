@@ -1,11 +1,11 @@
 """Recurrent cells and attention by hand, in NumPy. This is the file you hand in beside `cells.ipynb`.
 
-Five functions, 17 points. Each has its section in `cells.ipynb`, with the equations, hints and a check. The names and
-arguments are fixed: the checks call them exactly so. NumPy is all you need; PyTorch's own recurrent and attention
-layers are what you compare with, so an answer that calls them gets no points.
+Five functions, 17 points. Each has its section in `cells.ipynb`, with the equations, hints and a check. The
+names and arguments are fixed: the checks call them exactly so. NumPy is all you need; PyTorch's own recurrent
+and attention layers are what you compare with, so an answer that calls them gets no points.
 
 Sizes: B = batch, T = time steps, I = input size, H = hidden size, S = sequence length, E = embedding size,
-N = heads, K = E / N. All data are float32; all matrices have inputs as rows, so a linear map reads `x @ W + b`.
+N = heads, K = E / N. All data are float32; all matrices have inputs as rows: a linear map reads `x @ W + b`.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ def rnn(wt_h, wt_x, bias, init_state, input_data):
         input_data: [B, T, I].
 
     Returns:
-        `(outputs, final_state)`: the hidden state after every step, [B, T, H], and after the last one, [1, B, H].
+        `(outputs, final_state)`: the state after every step, [B, T, H], and after the last one, [1, B, H].
 
     """
     #!TAG ANSWER rnn
@@ -55,7 +55,7 @@ def gru(linear_trans_r, linear_trans_z, linear_trans_n, init_state, input_data):
     #!TAG ANSWER gru
     #!TAG HWBEGIN
     #!MSG Your answer to question `gru` (5 points).
-    #!MSG Equations (2) to (5) in the notebook. Write a sigmoid that is also right, and silent, for inputs of 10,000.
+    #!MSG Equations (2) to (5) in the notebook. Your sigmoid must be right, and silent, for inputs of 10,000.
     wt_xr, bias_xr, wt_hr, bias_hr = linear_trans_r
     wt_xz, bias_xz, wt_hz, bias_hz = linear_trans_z
     wt_xn, bias_xn, wt_hn, bias_hn = linear_trans_n
@@ -86,13 +86,15 @@ def init_gru_with_rnn(wt_h, wt_x, bias):
         bias: the RNN's bias, [H].
 
     Returns:
-        `(linear_trans_r, linear_trans_z, linear_trans_n)`, each `(wt_x [I, H], bias_x [H], wt_h [H, H], bias_h [H])`.
+        `(linear_trans_r, linear_trans_z, linear_trans_n)`,
+        each `(wt_x [I, H], bias_x [H], wt_h [H, H], bias_h [H])`.
 
     """
     #!TAG ANSWER gru-as-rnn
     #!TAG HWBEGIN
     #!MSG Your answer to question `gru-as-rnn` (2 points).
-    #!MSG Which value must each gate have for equations (4) and (5) to become (1)? How do weights force it there?
+    #!MSG Which value must each gate have for equations (4) and (5) to become (1)?
+    #!MSG How do weights force it there?
     input_size, hidden_size = wt_x.shape
     no_x = np.zeros((input_size, hidden_size), dtype=np.float32)
     no_h = np.zeros((hidden_size, hidden_size), dtype=np.float32)
@@ -114,7 +116,8 @@ def init_gru_with_long_term_memory(input_size, hidden_size):
         hidden_size: H.
 
     Returns:
-        `(linear_trans_r, linear_trans_z, linear_trans_n)`, each `(wt_x [I, H], bias_x [H], wt_h [H, H], bias_h [H])`.
+        `(linear_trans_r, linear_trans_z, linear_trans_n)`,
+        each `(wt_x [I, H], bias_x [H], wt_h [H, H], bias_h [H])`.
 
     """
     #!TAG ANSWER gru-memory
@@ -152,7 +155,9 @@ def mha(Wq, Wk, Wv, Wo, X):
     heads = []
     for head_q, head_k, head_v in zip(Wq, Wk, Wv, strict=True):
         query, key, value = x @ head_q, x @ head_k, x @ head_v  # each [B, S, K]
-        scores = query @ key.transpose(0, 2, 1) / query.shape[-1] ** 0.5  # [B, S, S]: row = query, column = key
+        scores = (
+            query @ key.transpose(0, 2, 1) / query.shape[-1] ** 0.5
+        )  # [B, S, S]: row = query, column = key
         # Subtracting the largest score of a row changes nothing but keeps the exponential finite.
         weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
         weights /= weights.sum(axis=-1, keepdims=True)  # every row sums to 1

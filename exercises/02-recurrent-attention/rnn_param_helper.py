@@ -1,7 +1,7 @@
 """Take the weights out of PyTorch layers as NumPy arrays, turned so that rows are inputs. Given: read it.
 
-PyTorch stores a weight as [outputs, inputs] and computes ``x @ W.T + b``. Here every matrix is transposed once, so
-that a step reads ``x @ W + b``. All arrays are float32 copies: changing them does not change the layer.
+PyTorch stores a weight as [outputs, inputs] and computes ``x @ W.T + b``. Here every matrix is transposed
+once, so that a step reads ``x @ W + b``. All arrays are float32 copies: changing them leaves the layer alone.
 
 Sizes: I = input size, H = hidden size, E = embedding size, K = E / number of heads.
 
@@ -28,8 +28,8 @@ def get_rnn_params(rnn):
         rnn: ``torch.nn.RNN(input_size, hidden_size, batch_first=True)``.
 
     Returns:
-        ``(wt_h [H, H], wt_x [I, H], bias [H])``. PyTorch keeps two biases, one for each product; they are only ever
-        added, so ``bias`` is their sum.
+        ``(wt_h [H, H], wt_x [I, H], bias [H])``. PyTorch keeps two biases, one for each product; they are
+        only ever added, so ``bias`` is their sum.
 
     """
     wt_h = _rows_are_inputs(rnn.weight_hh_l0)  # [H, H]
@@ -45,9 +45,9 @@ def get_gru_params(gru):
         gru: ``torch.nn.GRU(input_size, hidden_size, batch_first=True)``.
 
     Returns:
-        ``(linear_trans_r, linear_trans_z, linear_trans_n)`` for the reset gate, the update gate and the candidate.
-        Each is ``(wt_x [I, H], bias_x [H], wt_h [H, H], bias_h [H])``. The two biases stay apart: in the candidate,
-        ``bias_h`` is multiplied by the reset gate and ``bias_x`` is not.
+        ``(linear_trans_r, linear_trans_z, linear_trans_n)`` for the reset gate, the update gate and the
+        candidate. Each is ``(wt_x [I, H], bias_x [H], wt_h [H, H], bias_h [H])``. The two biases stay apart:
+        in the candidate, ``bias_h`` is multiplied by the reset gate and ``bias_x`` is not.
 
     """
     # PyTorch stacks the three gates along the outputs, in the order r, z, n: [3H, I] and [3H, H].
@@ -70,8 +70,8 @@ def get_mha_params(mha):
         mha: ``torch.nn.MultiheadAttention(embed_dim, num_heads, bias=False, batch_first=True)``.
 
     Returns:
-        ``(Wq, Wk, Wv, Wo)``. ``Wq``, ``Wk`` and ``Wv`` are lists of ``num_heads`` arrays [E, K]: the heads are
-        consecutive groups of K columns of the full [E, E] matrix. ``Wo`` is [E, E].
+        ``(Wq, Wk, Wv, Wo)``. ``Wq``, ``Wk`` and ``Wv`` are lists of ``num_heads`` arrays [E, K]: the heads
+        are consecutive groups of K columns of the full [E, E] matrix. ``Wo`` is [E, E].
 
     """
     # PyTorch stacks the three projections along the outputs, in the order q, k, v: [3E, E].
