@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import warnings
 from collections.abc import Callable, Iterator
@@ -11,10 +12,15 @@ from typing import Any
 
 import pytest
 
+from labgrade.config import Options
 from labgrade.course import CourseSettings, read_course
 from labgrade.ipynb import format_notebook
+from labgrade.job import run_job
 from labgrade.lab import Lab, read_lab
 from labgrade.nbmeta import nbgrader_metadata
+from labgrade.planning import plan_folder
+from labgrade.progress import LineListener
+from labgrade.result import GradedSubmission
 
 COURSE = Path(__file__).parents[1] / "courses" / "plain"
 
@@ -99,7 +105,9 @@ def find_cell() -> Callable[[Notebook, str], Notebook]:
 
     def find(notebook: Notebook, grade_id: str) -> Notebook:
         return next(
-            cell for cell in notebook["cells"] if cell["metadata"].get("nbgrader", {}).get("grade_id") == grade_id
+            cell
+            for cell in notebook["cells"]
+            if cell["metadata"].get("nbgrader", {}).get("grade_id") == grade_id
         )
 
     return find
@@ -109,7 +117,9 @@ def find_cell() -> Callable[[Notebook, str], Notebook]:
 def write_submission() -> Callable[..., Path]:
     """Return a function that writes notebooks and files into a folder."""
 
-    def write(folder: Path, notebooks: dict[str, Notebook | bytes], files: dict[str, bytes] | None = None) -> Path:
+    def write(
+        folder: Path, notebooks: dict[str, Notebook | bytes], files: dict[str, bytes] | None = None
+    ) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         for name, notebook in notebooks.items():
             data = notebook if isinstance(notebook, bytes) else format_notebook(notebook)
@@ -136,3 +146,20 @@ def nbgrader_api() -> Iterator[Any]:
 def to_bytes() -> Callable[[Notebook], bytes]:
     """Return a function that writes a notebook as Jupyter does, without touching its text."""
     return lambda notebook: json.dumps(notebook, indent=1).encode()
+
+
+@pytest.fixture(scope="session")
+def grade_folder() -> Callable[..., list[GradedSubmission]]:
+    """Return a function that grades a folder of submissions of ``ps1`` as ``labs grade`` does."""
+
+    def grade(
+        folder: Path, out: Path, source: Path = COURSE / "source" / "ps1", **options: Any
+    ) -> list[GradedSubmission]:
+        chosen = Options(jobs=1, out=str(out), **options)
+        summary = run_job(plan_folder(folder, str(source), chosen), LineListener(io.StringIO()))
+        try:
+            return list(summary.results())
+        finally:
+            summary.journal.close()
+
+    return grade

@@ -40,9 +40,18 @@ def test_clear_solution_and_hidden_equal_nbgrader(preprocessors: Any, source: st
     from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
     for solution in (True, False):
-        flags = {"grade": True, "solution": solution, "locked": False, "grade_id": "a", "points": 1, "task": True}
+        flags = {
+            "grade": True,
+            "solution": solution,
+            "locked": False,
+            "grade_id": "a",
+            "points": 1,
+            "task": True,
+        }
         cell = (new_code_cell if kind == "code" else new_markdown_cell)(source, metadata={"nbgrader": flags})
-        notebook = new_notebook(cells=[cell], metadata={"kernelspec": {"name": "p", "display_name": "P", "language": "python"}})
+        notebook = new_notebook(
+            cells=[cell], metadata={"kernelspec": {"name": "p", "display_name": "P", "language": "python"}}
+        )
         resources: dict[str, Any] = {}
         try:
             for name in ("ClearSolutions", "ClearHiddenTests", "ClearMarkScheme"):

@@ -18,7 +18,14 @@ def _notebook(*cells: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def _code(source: Any = "x = 1", **more: Any) -> dict[str, Any]:
-    return {"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": None, **more}
+    return {
+        "cell_type": "code",
+        "source": source,
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+        **more,
+    }
 
 
 def _read(document: Any) -> Any:
@@ -65,7 +72,10 @@ def test_read_notebook_format_3_becomes_format_4() -> None:
         ],
     }
     found = _read(old)
-    assert [(cell.cell_type, cell.source) for cell in found.cells] == [("markdown", "## Title"), ("code", "x = 1")]
+    assert [(cell.cell_type, cell.source) for cell in found.cells] == [
+        ("markdown", "## Title"),
+        ("code", "x = 1"),
+    ]
 
 
 def test_read_notebook_colab_id_in_metadata_is_taken() -> None:
@@ -104,7 +114,14 @@ def test_read_notebook_bad_json_says_where() -> None:
 
 @pytest.mark.parametrize(
     "cell",
-    [None, 3, "text", [], {"cell_type": 7}, {"cell_type": "code", "source": 5, "metadata": [], "attachments": 1}],
+    [
+        None,
+        3,
+        "text",
+        [],
+        {"cell_type": 7},
+        {"cell_type": "code", "source": 5, "metadata": [], "attachments": 1},
+    ],
 )
 def test_read_notebook_odd_cell_never_raises(cell: Any) -> None:
     """A cell that is no cell is left out or read as text, with a finding or without harm."""
@@ -132,7 +149,11 @@ def test_format_notebook_equals_nbformat(lab: Any) -> None:
                     {"output_type": "stream", "name": "stdout", "text": "é\nb\n"},
                     {
                         "output_type": "display_data",
-                        "data": {"text/plain": "a\nb", "application/json": {"a": [1, 2]}, "image/png": "AAA\n"},
+                        "data": {
+                            "text/plain": "a\nb",
+                            "application/json": {"a": [1, 2]},
+                            "image/png": "AAA\n",
+                        },
                         "metadata": {},
                     },
                     {"output_type": "error", "ename": "E", "evalue": "v", "traceback": ["a\nb", "c"]},
@@ -153,7 +174,9 @@ def test_format_notebook_equals_nbformat(lab: Any) -> None:
 def test_read_notebook_mutated_bytes_raise_only_its_own_error(seed: int, changes: int) -> None:
     """Random damage ends in a notebook or in a named fault, never in another exception."""
     generator = random.Random(seed)
-    data = bytearray(json.dumps(_notebook(_code("a"), _code(["b\n"], metadata={"nbgrader": {"grade_id": "x"}}))).encode())
+    data = bytearray(
+        json.dumps(_notebook(_code("a"), _code(["b\n"], metadata={"nbgrader": {"grade_id": "x"}}))).encode()
+    )
     for _ in range(changes):
         at = generator.randrange(len(data))
         data[at : at + generator.randrange(3)] = generator.randbytes(generator.randrange(3))

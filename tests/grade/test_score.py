@@ -17,7 +17,12 @@ from labgrade.score import question_of, score_outputs, score_submission
 
 
 def _result(text: Any) -> dict[str, Any]:
-    return {"output_type": "execute_result", "data": {"text/plain": text}, "metadata": {}, "execution_count": 1}
+    return {
+        "output_type": "execute_result",
+        "data": {"text/plain": text},
+        "metadata": {},
+        "execution_count": 1,
+    }
 
 
 ERROR = {"output_type": "error", "ename": "E", "evalue": "", "traceback": []}
@@ -47,7 +52,9 @@ def test_score_outputs_follows_nbgrader(outputs: list[dict[str, Any]], points: f
     assert _nbgraders_score(outputs) == points
 
 
-@pytest.mark.parametrize("text", ["nan", "-1", "-0.5", "inf", "'text'", "<object at 0x1>", "", "[1.0]", "4.0001"])
+@pytest.mark.parametrize(
+    "text", ["nan", "-1", "-0.5", "inf", "'text'", "<object at 0x1>", "", "[1.0]", "4.0001"]
+)
 def test_score_outputs_no_number_in_range_fails_closed(text: str) -> None:
     """What is no number from 0 to the maximum gives nothing and says why; nbgrader gives full marks or stops."""
     points, reason = score_outputs([_result(text)], 4.0)
@@ -86,7 +93,9 @@ def _nbgraders_score(outputs: list[dict[str, Any]]) -> float | None:
 @pytest.fixture
 def prepared(lab: Lab, answered: dict[str, Any]) -> Prepared:
     """Return a right submission, prepared."""
-    raw = RawSubmission("ada", {name: format_notebook(one) for name, one in answered.items()}, {"mine.py": b""})
+    raw = RawSubmission(
+        "ada", {name: format_notebook(one) for name, one in answered.items()}, {"mine.py": b""}
+    )
     return prepare_submission(lab, raw)
 
 
@@ -98,7 +107,9 @@ def _run(prepared: Prepared, scores: dict[str, float], **more: Any) -> Submissio
             for cell in notebook.spec.cells
             if cell.is_test and cell.grade_id in scores
         )
-        notebooks.append(NotebookRun(notebook.spec.name, tuple(CellRun(CellState.OK) for _ in notebook.cells), tests))
+        notebooks.append(
+            NotebookRun(notebook.spec.name, tuple(CellRun(CellState.OK) for _ in notebook.cells), tests)
+        )
     return SubmissionRun("ada", tuple(notebooks), **more)
 
 
@@ -127,7 +138,9 @@ def test_score_submission_untouched_manual_cell_gets_zero_and_a_comment(
     result = score_submission(lab, prepared, _run(prepared, dict.fromkeys(FULL, 0.0)))
     assert [_score(result, name) for name in ("essay", "by-hand", "draw")] == [0.0, 0.0, None]
     comments = {name: text for page in result.notebooks for name, text in page.comments.items()}
-    assert comments == dict.fromkeys(("total", "root", "by-hand", "essay", "read"), "No response.") | {"draw": None}
+    assert comments == dict.fromkeys(("total", "root", "by-hand", "essay", "read"), "No response.") | {
+        "draw": None
+    }
 
 
 @pytest.mark.parametrize("score", [math.nan, -1.0, 2.5, math.inf])
@@ -140,7 +153,9 @@ def test_score_submission_score_out_of_range_fails_closed(lab: Lab, prepared: Pr
 
 def test_score_submission_test_without_verdict_is_named(lab: Lab, prepared: Prepared) -> None:
     """A test cell that the engine says nothing about is 0 points and a finding, never silent."""
-    result = score_submission(lab, prepared, _run(prepared, {name: FULL[name] for name in FULL if name != "test-root"}))
+    result = score_submission(
+        lab, prepared, _run(prepared, {name: FULL[name] for name in FULL if name != "test-root"})
+    )
     assert _score(result, "test-root") == 0.0
     assert [(one.code, one.cell) for one in result.findings] == [("test-not-run", "test-root")]
 
@@ -167,7 +182,9 @@ def test_score_submission_nothing_handed_in_waits_for_a_person(lab: Lab) -> None
 def test_score_submission_limit_hit_is_remembered(lab: Lab, prepared: Prepared) -> None:
     """A cell that ran out of time marks the result, so that other limits lead to another run."""
     run = _run(prepared, FULL)
-    slow = NotebookRun("numbers", (CellRun(CellState.TIMED_OUT), *run.notebooks[0].cells[1:]), run.notebooks[0].tests)
+    slow = NotebookRun(
+        "numbers", (CellRun(CellState.TIMED_OUT), *run.notebooks[0].cells[1:]), run.notebooks[0].tests
+    )
     result = score_submission(lab, prepared, SubmissionRun("ada", (slow, run.notebooks[1])))
     assert result.limits_hit
     assert not score_submission(lab, prepared, run).limits_hit
@@ -179,6 +196,9 @@ def test_question_of_numbered_test_belongs_to_its_question(lab: Lab) -> None:
 
     spec = lab.spec.notebooks[0]
     test = next(cell for cell in spec.cells if cell.is_test)
-    named = [replace(test, index=at, grade_id=name) for at, name in enumerate(["test-rnn", "test-rnn-2", "test-top-5"])]
+    named = [
+        replace(test, index=at, grade_id=name)
+        for at, name in enumerate(["test-rnn", "test-rnn-2", "test-top-5"])
+    ]
     notebook = replace(spec, cells=tuple(named))
     assert [question_of(cell, notebook) for cell in named] == ["rnn", "rnn", "top-5"]
