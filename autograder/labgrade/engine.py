@@ -1,7 +1,8 @@
 """Runs and verifies submissions: one engine for each worker.
 
-An engine has a warm process (shared by all engines of this process), and for each lab a verifier, both forked from
-it. Grading happens in processes of their own, so an engine may be used from a thread.
+An engine has a warm process, and for each lab a verifier that is forked from it; the verifier forks a judge for
+each submission, and the warm process the child in which the student's code runs. So an engine may be used from a
+thread, and nothing that grading one submission does is there when the next one begins.
 """
 
 from __future__ import annotations
@@ -9,80 +10,41 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import msgspec
 
-from labgrade.model import (
-    CellRun,
-    CellState,
-    Finding,
-    LabSpec,
-    Limits,
-    NotebookRun,
-    PreparedSubmission,
-    Severity,
-    SubmissionRun,
-    TestCellRun,
-)
-from labgrade.verify.hubline import ChildProcess, HubGone, HubLine
-from labgrade.wire.frames import Channel, ChannelClosed, DeadlinePassed
+from labgrade.child.settings import Settings
+from labgrade.model import CellState, Finding, LabSpec, Limits, PreparedSubmission, Severity, SubmissionRun
+from labgrade.verify.hubline import ChildProcess, HubGoneError
+from labgrade.verify.hubprocess import HubProcess
+from labgrade.verify.results import Results
+from labgrade.wire.frames import Channel, ChannelClosedError, DeadlinePassedError
 
 __all__ = ["PRELOAD", "Engine"]
 
-PRELOAD = ("numpy", "torch", "matplotlib", "labkit", "labkit.checks", "pytest")
+PRELOAD = (
+    "numpy",
+    "torch",
+    "matplotlib",
+    "tqdm",
+    "labkit",
+    "labkit.checks",
+    "labkit.expect",
+    "labkit.probe",
+    "pytest",
+)
+"""What the warm process imports unless it is told otherwise; what is not installed is left out."""
+
 _MAX_BYTES = 1 << 30
-
-
-class _Hub:
-    """The warm process and the control connection to it."""
-
-    def __init__(self, preload: Sequence[str]) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        environment = {
-            "PATH": "/usr/bin:/bin",
-            "HOME": os.environ.get("HOME", "/"),
-            "LANG": "C.UTF-8",
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-            "MKL_NUM_THREADS": "1",
-            "PYTHONHASHSEED": "0",
-            # Large pages make forking the warm process several times cheaper: fewer page table entries to copy.
-            "PYTHONMALLOC": "malloc",
-            "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-        }
-        command = [
-            sys.executable,
-            "-s",
-            "-P",
-            "-m",
-            "labgrade.child.hub",
-            str(theirs.fileno()),
-            ",".join(preload),
-        ]
-        self.process = subprocess.Popen(
-            command,
-            pass_fds=[theirs.fileno()],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        theirs.close()
-        self.control = ours
-        self.line = HubLine(ours)
-
-    def close(self) -> None:
-        self.control.close()
-        self.process.kill()
-        self.process.wait()
+_PREPARE_S = 600.0
+_SLACK_S = 20.0
+_MAX_RESTARTS = 3
+_LOST_HUB = 72  # labgrade.verify.process.LOST_HUB; that module is for the verifier alone
 
 
 class Engine:
@@ -90,8 +52,8 @@ class Engine:
 
     Args:
         limits: what a submission may use.
-        sandbox: ``auto``, ``strict`` or ``off``.
-        tests: ``apart`` or ``in-kernel``.
+        sandbox: ``auto``, ``strict`` or ``off``; see :class:`labgrade.child.settings.Settings`.
+        tests: ``apart`` (in a trusted process where possible) or ``in-kernel`` (as nbgrader does).
         preload: modules that the warm process imports.
 
     """
@@ -105,55 +67,140 @@ class Engine:
         preload: Sequence[str] = PRELOAD,
     ) -> None:
         self.limits = limits or Limits()
-        self.sandbox = sandbox
-        self.tests = tests
-        self.level = "off"
-        self._preload = tuple(preload)
-        self._hub: _Hub | None = None
+        self._tests = tests
+        self._settings = Settings(
+            preload=tuple(preload),
+            sandbox=sandbox,
+            memory_mib=self.limits.memory_mib,
+            cpu_s=self.limits.cpu_s,
+            file_mib=self.limits.file_mib,
+            scratch_mib=self.limits.scratch_mib,
+            processes=self.limits.processes,
+        )
+        self._hub: HubProcess | None = None
         self._verifier: ChildProcess | None = None
         self._channel: Channel | None = None
         self._lab = ""
         self._folder = ""
+        self.level = ""
 
     def __enter__(self) -> Engine:
+        """Start the warm process and wait until it can fork.
+
+        Raises:
+            MachineError: this machine cannot confine children as asked.
+
+        """
+        # Searchable, not readable: a child with a user id of its own must reach its own folder below.
         self._folder = tempfile.mkdtemp(prefix="labgrade-")
-        self._hub = _Hub(self._preload)
+        os.chmod(self._folder, 0o711)  # noqa: S103 - names below it are random
+        try:
+            self._start_hub()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._drop_verifier()
-        if self._hub is not None:
-            self._hub.close()
-            self._hub = None
+        """End all processes of the engine."""
+        self._stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def run(self, lab: LabSpec, submission: PreparedSubmission) -> SubmissionRun:
-        """Run and verify one submission; never raises for anything that a submission does."""
+        """Run and verify one submission.
+
+        Nothing that a submission does raises here; what went wrong is in the findings of the result.
+
+        Args:
+            lab: the lab.
+            submission: prepared with it.
+
+        Raises:
+            HubGoneError: the warm process could not be started, several times over: the machine is at fault.
+
+        """
         started = time.monotonic()
-        self._use_lab(lab)
-        assert self._channel is not None
-        work = tempfile.mkdtemp(prefix="work-", dir=self._folder)
-        launch = {"role": "child", "folder": work, "environment": {"HOME": work, "PATH": "/usr/bin:/bin"}}
-        task = {"submission": submission, "limits": self.limits, "launch": launch}
-        self._channel.send(b"grade", [msgspec.msgpack.encode(task)])
-        results = _Results(lab, submission)
-        deadline = time.monotonic() + self.limits.submission_s + 30
-        while True:
-            header, raw = self._channel.receive(deadline)
-            if header == b"done":
+        results = Results(lab, submission)
+        until = started + self.limits.submission_s
+        start, restarts, reason = (0, 0), 0, ""
+        while not results.is_complete:
+            try:
+                self._use_lab(lab)
+                self._grade(submission, start, results, until)
+            except _OvertimeError:
+                self._drop_verifier()
+                reason = f"the submission used its {self.limits.submission_s:g} s"
+                results.find(
+                    -1, Finding("submission-timeout", f"{reason}: the rest was not run", Severity.FAILURE)
+                )
                 break
-            results.add(header.decode(), raw)
-        shutil.rmtree(work, ignore_errors=True)
-        return results.finish(self.level, time.monotonic() - started)
+            except _JudgeEndedError as ended:
+                self._drop_verifier()
+                start = results.give_up_cell(ended.state, str(ended))
+            except (HubGoneError, ChannelClosedError) as error:
+                restarts += 1
+                self._stop()
+                if restarts > _MAX_RESTARTS:
+                    raise HubGoneError(
+                        f"the warm process ended {restarts} times while one submission was graded"
+                    ) from error
+                self._start_hub()
+                start = results.at
+                results.find(-1, Finding("engine-restarted", f"{error}; it was started again", Severity.NOTE))
+        return results.finish(self.level, time.monotonic() - started, reason)
+
+    # ---- one submission ----
+
+    def _grade(
+        self, submission: PreparedSubmission, start: tuple[int, int], results: Results, until: float
+    ) -> None:
+        channel, hub = self._channel, self._hub
+        assert channel is not None
+        assert hub is not None
+        work = tempfile.mkdtemp(prefix="work-", dir=self._folder)
+        launch = {"role": "child", "folder": work}
+        task = {"submission": submission, "limits": self.limits, "launch": launch, "start": start}
+        patience_s = self.limits.cell_s + _SLACK_S
+        try:
+            channel.send(b"grade", [msgspec.msgpack.encode(task)], until)
+            while True:
+                # Each cell, test and replay is announced, so silence is a judge that hangs.
+                quiet_until = time.monotonic() + patience_s
+                try:
+                    header, raw = channel.receive(min(quiet_until, until))
+                except DeadlinePassedError:
+                    if time.monotonic() >= until:
+                        raise _OvertimeError from None
+                    raise _JudgeEndedError(
+                        CellState.TIMED_OUT, "the test did not end, and its judge had to be"
+                    ) from None
+                if header == b"done":
+                    break
+                results.take(header.decode(), raw)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+        code = msgspec.msgpack.decode(raw, type=int)
+        if code == _LOST_HUB:
+            raise HubGoneError("the warm process has ended")
+        if code != 0:
+            raise _JudgeEndedError(CellState.KILLED, f"the judge of this cell ended with code {code}")
+        results.is_complete = True
+
+    # ---- processes ----
+
+    def _start_hub(self) -> None:
+        self._hub = HubProcess(self._settings)
+        self._hub.wait_ready()
+        self.level = self._hub.level
 
     def _use_lab(self, lab: LabSpec) -> None:
-        key = lab.digest or repr(id(lab))
-        if self._channel is not None and key == self._lab:
+        if self._channel is not None and lab.digest and lab.digest == self._lab:
             return
         self._drop_verifier()
-        assert self._hub is not None
+        hub = self._hub
+        assert hub is not None
         folder = tempfile.mkdtemp(prefix="lab-", dir=self._folder)
         for name, content in lab.given_files.items():
             target = Path(folder, name)
@@ -161,13 +208,14 @@ class Engine:
             target.write_bytes(content)
         ours, theirs = socket.socketpair()
         with theirs:
-            self._verifier = self._hub.line.fork(
-                {"role": "verifier", "folder": folder}, [theirs.fileno()], 120
-            )
+            self._verifier = hub.line.fork({"role": "verifier", "folder": folder}, [theirs.fileno()])
         self._channel = Channel(ours, max_header=1 << 20, max_raw=_MAX_BYTES)
         self._channel.send(b"lab", [msgspec.msgpack.encode(lab)])
-        self._channel.receive(time.monotonic() + 600)
-        self._lab = key
+        try:
+            self._channel.receive(time.monotonic() + _PREPARE_S)
+        except DeadlinePassedError:
+            raise ChannelClosedError("the lab's given cells do not come to an end") from None
+        self._lab = lab.digest
 
     def _drop_verifier(self) -> None:
         if self._channel is not None:
@@ -178,39 +226,20 @@ class Engine:
             self._verifier.close()
             self._verifier = None
 
+    def _stop(self) -> None:
+        self._drop_verifier()
+        if self._hub is not None:
+            self._hub.close()
+            self._hub = None
 
-class _Results:
-    """Puts together what a judge tells."""
 
-    def __init__(self, lab: LabSpec, submission: PreparedSubmission) -> None:
-        self._submission = submission
-        self._cells: dict[tuple[int, int], CellRun] = {}
-        self._tests: dict[tuple[int, int], TestCellRun] = {}
-        self._findings: list[tuple[int, Finding]] = []
+class _OvertimeError(Exception):
+    """The submission's time is over."""
 
-    def add(self, kind: str, raw: bytes | bytearray) -> None:
-        """Take one message of a judge."""
-        if kind == "cell":
-            notebook, cell, run = msgspec.msgpack.decode(raw, type=tuple[int, int, CellRun])
-            self._cells[notebook, cell] = run
-        elif kind == "test":
-            notebook, cell, test = msgspec.msgpack.decode(raw, type=tuple[int, int, TestCellRun])
-            self._tests[notebook, cell] = test
-        elif kind == "finding":
-            notebook, _, finding = msgspec.msgpack.decode(raw, type=tuple[int, int, Finding])
-            self._findings.append((notebook, finding))
 
-    def finish(self, level: str, seconds: float) -> SubmissionRun:
-        """Return the whole; what nothing was told about was not run."""
-        notebooks = []
-        for index, notebook in enumerate(self._submission.notebooks):
-            cells = tuple(
-                self._cells.get((index, position), CellRun(CellState.NOT_RUN))
-                for position in range(len(notebook.cells))
-            )
-            tests = tuple(
-                test for (at, _), test in sorted(self._tests.items(), key=lambda item: item[0]) if at == index
-            )
-            findings = tuple(finding for at, finding in self._findings if at == index)
-            notebooks.append(NotebookRun(notebook.spec.name, cells, tests, findings))
-        return SubmissionRun(self._submission.student, tuple(notebooks), (), level, seconds)
+class _JudgeEndedError(Exception):
+    """The trusted process of a submission ended or hangs; the cell at hand is lost."""
+
+    def __init__(self, state: CellState, message: str) -> None:
+        super().__init__(message)
+        self.state = state

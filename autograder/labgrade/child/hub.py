@@ -13,12 +13,18 @@ import select
 import signal
 import socket
 import sys
+import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
+from labgrade.child.births import Births
+from labgrade.child.settings import Settings
+from labgrade.child.start import run_child
 from labgrade.child.warm import count_threads, warm
+from labgrade.confine import ConfineError
 
 __all__ = ["main"]
 
@@ -37,6 +43,7 @@ def die_with_parent(parent: int) -> None:
 @dataclass
 class _Hub:
     shell: Any
+    births: Births
     poll: Any
     controls: dict[int, socket.socket] = field(default_factory=dict)
     started: dict[int, int] = field(default_factory=dict)
@@ -46,36 +53,47 @@ class _Hub:
         self.poll.register(control, select.POLLIN)
 
     def drop(self, descriptor: int) -> None:
+        """Forget a connection, and end the children that were made for it."""
         self.poll.unregister(descriptor)
         self.controls.pop(descriptor).close()
+        for pid, asked_by in self.started.items():
+            if asked_by == descriptor:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                self.started[pid] = -1
 
 
-def main(descriptor: int, preload: list[str]) -> None:
+def main(descriptor: int, settings: Settings) -> None:
     """Run the warm process.
 
     Args:
         descriptor: of the control socket to the grader.
-        preload: modules to import.
+        settings: what to import, and how children are confined.
 
     """
-    parent = os.getppid()
-    die_with_parent(parent)
+    die_with_parent(os.getppid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     control = socket.socket(fileno=descriptor)
-    shell = warm(preload)
-    hub = _Hub(shell, select.poll())
+    try:
+        births = Births.prepare(settings)  # before the large imports: it may have to fork
+    except ConfineError as error:
+        _tell(control, {"unfit": error.cause, "message": error.message})
+        return
+    # For an ordinary user this is now another process, the first of a PID namespace.
+    parent = os.getppid()
+    hub = _Hub(warm(settings.preload), births, select.poll())
     hub.add(control)
     wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     hub.poll.register(wake_read, select.POLLIN)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write)
-    _tell(control, {"ready": os.getpid(), "threads": count_threads()})
+    _tell(control, {"ready": os.getpid(), "level": str(births.level), "threads": count_threads()})
     main_control = control.fileno()
     while True:
         # The timeout is for a grader that ended while something else held its end of the socket.
         events = hub.poll.poll(500)
         if os.getppid() != parent:
-            os._exit(0)
+            return
         for ready, _ in events:
             if ready == wake_read:
                 with contextlib.suppress(BlockingIOError):
@@ -83,7 +101,7 @@ def main(descriptor: int, preload: list[str]) -> None:
                 _reap(hub)
             elif ready in hub.controls and not _serve(hub, ready):
                 if ready == main_control:
-                    os._exit(0)
+                    return
                 hub.drop(ready)
 
 
@@ -125,6 +143,8 @@ def _serve(hub: _Hub, ready: int) -> bool:
             _tell(control, {"error": f"the warm process has {threads} threads; forking it would be unsafe"})
             return True
         _fork(hub, control, request, descriptors)
+    except (ConfineError, OSError) as error:
+        _tell(control, {"error": f"no process could be made: {error}"})
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
@@ -132,55 +152,57 @@ def _serve(hub: _Hub, ready: int) -> bool:
 
 
 def _fork(hub: _Hub, control: socket.socket, request: dict[str, Any], descriptors: list[int]) -> None:
-    pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) if request["role"] == "verifier" else None
-    parent = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        _become(hub, parent, request, descriptors, pair[1] if pair else None)
-    if pair is not None:
-        pair[1].close()
-        hub.add(pair[0])
+    if request["role"] == "child":
+        pid = hub.births.fork_child(request, descriptors)
+        if pid == 0:
+            _become_child(hub, descriptors)
+    else:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            ours.close()
+            _become_verifier(hub, parent, request, descriptors, theirs)
+        theirs.close()
+        hub.add(ours)
     hub.started[pid] = control.fileno()
-    handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
-    _tell(control, {"pid": pid}, [handle] if handle is not None else None)
-    if handle is not None:
-        os.close(handle)
+    handle = os.pidfd_open(pid)
+    _tell(control, {"pid": pid}, [handle])
+    os.close(handle)
 
 
-def _become(
-    hub: _Hub, parent: int, request: dict[str, Any], descriptors: list[int], own: socket.socket | None
-) -> None:
-    """Turn a freshly forked copy into what was asked for; never returns."""
-    code = 70
-    try:
+def _become_child(hub: _Hub, descriptors: list[int]) -> NoReturn:
+    with _last_words():
+        run_child(hub.shell, descriptors)
+    os._exit(0)
+
+
+def _become_verifier(
+    hub: _Hub, parent: int, request: dict[str, Any], descriptors: list[int], own: socket.socket
+) -> NoReturn:
+    with _last_words():
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         die_with_parent(parent)
         for control in hub.controls.values():
             control.close()
-        if request["role"] == "verifier":
-            from labgrade.verify.process import run_verifier
+        from labgrade.verify.process import run_verifier
 
-            assert own is not None
-            run_verifier(socket.socket(fileno=os.dup(descriptors[0])), own, request)
-        else:
-            from labgrade.child.start import run_child
-
-            run_child(hub.shell, request, descriptors)
-        code = 0
-    except BaseException as error:  # nothing may return into the loop of the warm process
-        _report(error)
-    finally:
-        os._exit(code)
+        run_verifier(socket.socket(fileno=os.dup(descriptors[0])), own, request)
+    os._exit(0)
 
 
-def _report(error: BaseException) -> None:
-    import traceback
-
-    text = "".join(traceback.format_exception(error))
-    with contextlib.suppress(OSError):
-        os.write(2, text.encode("utf-8", "replace"))
+@contextlib.contextmanager
+def _last_words() -> Iterator[None]:
+    """End the process on any exception: nothing may return into the loop of the warm process."""
+    try:
+        yield
+    except BaseException as error:
+        text = "".join(traceback.format_exception(error))
+        with contextlib.suppress(OSError):
+            os.write(2, text.encode("utf-8", "replace"))
+        os._exit(70)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2].split(",") if sys.argv[2] else [])
+    main(int(sys.argv[1]), msgspec.json.decode(sys.argv[2], type=Settings))

@@ -13,7 +13,7 @@ from typing import Any
 from labgrade.child.objects import Objects, describe_error
 from labgrade.child.outputs import CellOutputs
 from labgrade.child.shell import StudentShell
-from labgrade.wire import Channel, ChannelClosed, CodecError
+from labgrade.wire import Channel, ChannelClosedError, CodecError
 
 __all__ = ["serve"]
 
@@ -36,7 +36,7 @@ class _Server:
         while True:
             try:
                 header, raw = self._channel.receive()
-            except ChannelClosed:
+            except ChannelClosedError:
                 return
             self._answer(header, raw)
 

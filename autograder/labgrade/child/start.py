@@ -1,4 +1,4 @@
-"""What a forked child does before the student's first cell: descriptors, confinement, then the loop."""
+"""What a forked child does between its birth and the student's first cell."""
 
 from __future__ import annotations
 
@@ -10,30 +10,42 @@ from typing import Any
 from labgrade.child.server import serve
 from labgrade.wire import Channel
 
-__all__ = ["run_child"]
+__all__ = ["detach", "run_child"]
+
+_MOST_DESCRIPTORS = 65_536
 
 
-def run_child(shell: Any, request: dict[str, Any], descriptors: list[int]) -> None:
-    """Become the process of one submission; returns when the grader has closed the connection.
+def detach(descriptors: list[int]) -> None:
+    """Leave behind what the warm process had open, its session and its signal handlers.
+
+    Args:
+        descriptors: that stay open.
+
+    """
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
+    low = 3
+    for descriptor in sorted(descriptors):
+        os.closerange(low, descriptor)
+        low = descriptor + 1
+    os.closerange(low, _MOST_DESCRIPTORS)
+    os.setsid()
+    for number in (signal.SIGINT, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def run_child(shell: Any, descriptors: list[int]) -> None:
+    """Serve one submission; returns when the grader has closed the connection.
 
     Args:
         shell: the warmed shell.
-        request: ``folder``: where to work; ``policy``: limits, empty for no confinement.
         descriptors: of the connection to the grader, and of the file that takes what C code writes.
 
     """
-    connection = os.dup(descriptors[0])
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(descriptors[1], 1)
-    os.dup2(descriptors[1], 2)
-    os.setsid()
-    # Python's own handler, so that a loop can be interrupted; the warm process ignores the signal.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    low, high = 3, connection
-    os.closerange(low, high)
-    os.closerange(high + 1, 65_536)
-    os.environ.clear()
-    os.environ.update(request["environment"])
-    os.chdir(request["folder"])
+    signal.set_wakeup_fd(-1)
+    connection, text = descriptors
+    os.dup2(text, 1)
+    os.dup2(text, 2)
+    os.close(text)
     serve(Channel(socket.socket(fileno=connection)), shell)

@@ -72,17 +72,11 @@ def _warm_torch() -> None:
 
 
 def _warm_figures(shell: Any) -> None:
-    if _import("matplotlib") is None or _import("matplotlib_inline") is None:
+    if _import("matplotlib.pyplot") is None or _import("matplotlib_inline") is None:
         return
-    import matplotlib.pyplot as plt
+    from labgrade.child.figures import prepare_figures
     from labgrade.child.outputs import CellOutputs
-    from matplotlib_inline.backend_inline import configure_inline_support, flush_figures
 
-    configure_inline_support(shell, os.environ["MPLBACKEND"])
     shell.outputs = CellOutputs(lambda event: None, 1000)
-    plt.plot([0, 1], [0, 1], label="x")
-    plt.title("x")
-    plt.legend()
-    flush_figures()
-    plt.close("all")
+    prepare_figures(shell, os.environ["MPLBACKEND"])
     shell.outputs = None

@@ -24,7 +24,7 @@ _BEGIN = "__labgrade_begin__"
 _MAX_TEXT = 64 * 1024
 
 
-class TestCellTimeout(TimeoutError):
+class TestCellTimeoutError(TimeoutError):
     """A plain test cell, or one test, did not end in time."""
 
     __test__ = False
@@ -170,7 +170,7 @@ class _Alarm:
         self._armed = False
 
     def _ring(self, *_: object) -> None:
-        raise TestCellTimeout(f"the test did not end within {self._limit_s:g} s")
+        raise TestCellTimeoutError(f"the test did not end within {self._limit_s:g} s")
 
 
 def _conclude(spec: CellSpec, value: Any, error: BaseException | None, text: str, count: int) -> TestCellRun:

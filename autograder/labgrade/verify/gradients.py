@@ -24,10 +24,10 @@ class _Across(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
-        from labgrade.verify.student import StudentGone
+        from labgrade.verify.student import StudentGoneError
 
         if ctx.epoch != ctx.student.epoch:
-            raise StudentGone("this result was lost when the student's process had to be started again")
+            raise StudentGoneError("this result was lost when the student's process had to be started again")
         found = ctx.student.ask("backward", ctx.numbers, list(gradients))
         if type(found) is not list or len(found) != ctx.number_of_inputs:
             raise TypeError("the gradients that came back do not match the inputs")

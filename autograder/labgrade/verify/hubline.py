@@ -12,12 +12,12 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["ChildProcess", "HubGone", "HubLine"]
+__all__ = ["ChildProcess", "HubGoneError", "HubLine"]
 
 _PACKET = 65_536
 
 
-class HubGone(Exception):
+class HubGoneError(Exception):
     """The warm process has ended or cannot fork; the message says which."""
 
 
@@ -36,13 +36,18 @@ class ChildProcess:
 
     def kill(self) -> None:
         """End it now."""
+        self.signal(signal.SIGKILL)
+
+    def signal(self, number: int) -> bool:
+        """Send a signal; tell whether there was still a process to get it."""
         try:
             if self.handle is not None:
-                signal.pidfd_send_signal(self.handle, signal.SIGKILL)
+                signal.pidfd_send_signal(self.handle, number)
             else:
-                os.kill(self.pid, signal.SIGKILL)
+                os.kill(self.pid, number)
         except ProcessLookupError:
-            return
+            return False
+        return True
 
     def close(self) -> None:
         """Forget the handle."""
@@ -72,18 +77,18 @@ class HubLine:
             timeout_s: how long the warm process may take.
 
         Raises:
-            HubGone: it cannot be had.
+            HubGoneError: it cannot be had.
 
         """
         try:
             socket.send_fds(self._control, [msgspec.msgpack.encode(request)], descriptors)
         except OSError as error:
-            raise HubGone(f"the warm process has ended ({error})") from None
+            raise HubGoneError(f"the warm process has ended ({error})") from None
         until = time.monotonic() + timeout_s
         while True:
             message, received = self._next(until)
             if "error" in message:
-                raise HubGone(str(message["error"]))
+                raise HubGoneError(str(message["error"]))
             if "pid" in message:
                 return ChildProcess(message["pid"], received[0] if received else None)
 
@@ -93,21 +98,25 @@ class HubLine:
         while pid not in self._exits:
             try:
                 self._next(until)
-            except HubGone:
+            except HubGoneError:
                 return None
         return self._exits.pop(pid)
+
+    def first_message(self, until: float) -> dict[str, Any]:
+        """Return what the warm process says when it has started."""
+        return self._next(until)[0]
 
     def _next(self, until: float) -> tuple[dict[str, Any], list[int]]:
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         if not poll.poll(max(0, int((until - time.monotonic()) * 1000))):
-            raise HubGone("the warm process does not answer")
+            raise HubGoneError("the warm process does not answer")
         try:
             data, descriptors, _, _ = socket.recv_fds(self._control, _PACKET, 4)
         except OSError as error:
-            raise HubGone(f"the warm process has ended ({error})") from None
+            raise HubGoneError(f"the warm process has ended ({error})") from None
         if not data:
-            raise HubGone("the warm process has ended")
+            raise HubGoneError("the warm process has ended")
         message = msgspec.msgpack.decode(data)
         if "exit" in message:
             self._exits[message["exit"]] = message["status"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 import types
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +14,10 @@ from labgrade.model import (
     CellRun,
     CellSpec,
     CellState,
-    Finding,
     LabSpec,
     Limits,
-    PreparedCell,
     PreparedNotebook,
     PreparedSubmission,
-    Severity,
-    TestCellRun,
 )
 from labgrade.verify.cells import run_test_cell
 from labgrade.verify.given import Given, seed_all
@@ -90,25 +88,34 @@ class _NotebookWalk:
         self._wanted: set[str] = set()
 
     def run(self, start: int) -> None:
-        """Walk through the cells."""
-        cells = self._notebook.cells
+        """Walk through the cells; those before ``start`` were told about by an earlier judge."""
         self._namespace_for_tests()
         if self._notebook.missing:
             return
         count = 0
         try:
             self._student.start()
-            for position, cell in enumerate(cells):
+            for position, cell in enumerate(self._notebook.cells):
+                told = position < start
                 if cell.cell_type != "code":
-                    self._tell("cell", position, CellRun(CellState.OK))
+                    if not told:
+                        self._tell("cell", position, CellRun(CellState.OK))
                     continue
                 count += 1
+                if told:
+                    if cell.spec is None or not cell.spec.is_test:
+                        self._student.remember(cell.source, count)
+                    continue
+                self._begin(position)
                 if cell.spec is not None and cell.spec.is_test:
-                    self._test(position, cell, count)
+                    self._test(position, cell.spec, count)
                 else:
                     self._tell("cell", position, self._student.run_cell(cell.source, count))
         finally:
             self._student.stop()
+
+    def _begin(self, position: int) -> None:
+        self._tell("at", position, None)
 
     def _tell(self, kind: str, position: int, value: Any) -> None:
         self._judge.tell(kind, self._index, position, value)
@@ -138,9 +145,7 @@ class _NotebookWalk:
             found = self._student.ask("names", names)
             self._namespace.update({name: found[name] for name in names if name in found})
 
-    def _test(self, position: int, cell: PreparedCell, count: int) -> None:
-        spec = cell.spec
-        assert spec is not None
+    def _test(self, position: int, spec: CellSpec, count: int) -> None:
         self._advance(spec)
         seed_all(_seed_of(self._judge.lab.spec) + spec.index)
         self._fetch(spec)
@@ -148,8 +153,7 @@ class _NotebookWalk:
         limit = self._judge.limits.cell_s
 
         def begin(test: str) -> None:
-            import time
-
+            self._begin(position)
             student.deadline = time.monotonic() + limit
 
         run = run_test_cell(spec, self._namespace, limit, count, begin)
@@ -174,16 +178,4 @@ class _StudentModule(types.ModuleType):
 
 
 def _seed_of(lab: LabSpec) -> int:
-    import zlib
-
     return zlib.crc32(lab.digest.encode() or lab.name.encode())
-
-
-def missing_test(spec: CellSpec, reason: str) -> TestCellRun:
-    """Return the verdict on a test cell that could not be run."""
-    return TestCellRun(spec.grade_id, 0.0, spec.points, "apart", reason=reason)
-
-
-def note(code: str, message: str, notebook: str, cell: str = "") -> Finding:
-    """Return a finding that a person should look at."""
-    return Finding(code, message, Severity.LOOK, notebook, cell)

@@ -12,14 +12,16 @@ import msgspec
 
 from labgrade.model import LabSpec, Limits, PreparedSubmission
 from labgrade.verify.given import compute_given, seed_all
-from labgrade.verify.hubline import HubLine
+from labgrade.verify.hubline import HubGoneError, HubLine
 from labgrade.verify.judge import Judge, PreparedLab
 from labgrade.verify.names import plan_notebook, student_modules
-from labgrade.wire import Channel, ChannelClosed
+from labgrade.wire import Channel, ChannelClosedError
 
-__all__ = ["MAX_SUBMISSION_BYTES", "run_verifier"]
+__all__ = ["LOST_HUB", "MAX_SUBMISSION_BYTES", "run_verifier"]
 
 MAX_SUBMISSION_BYTES = 1 << 30
+LOST_HUB = 72
+"""Exit code of a judge that could not get a child from the warm process."""
 
 
 def run_verifier(connection: socket.socket, control: socket.socket, request: dict[str, Any]) -> None:
@@ -46,7 +48,7 @@ def run_verifier(connection: socket.socket, control: socket.socket, request: dic
     while True:
         try:
             header, raw = channel.receive()
-        except ChannelClosed:
+        except ChannelClosedError:
             return
         kind = bytes(header)
         if kind == b"lab":
@@ -93,6 +95,8 @@ def _fork_judge(channel: Channel, lab: PreparedLab, line: HubLine, task: Task) -
             die_with_parent(parent)
             _judge(channel, lab, line, task)
             code = 0
+        except HubGoneError:
+            code = LOST_HUB
         except BaseException:  # the engine is told by the exit code; the text goes to the log
             import traceback
 
@@ -105,6 +109,7 @@ def _fork_judge(channel: Channel, lab: PreparedLab, line: HubLine, task: Task) -
 
 def _judge(channel: Channel, lab: PreparedLab, line: HubLine, task: Task) -> None:
     def tell(kind: str, notebook: int, cell: int, value: Any) -> None:
-        channel.send(kind.encode(), [msgspec.msgpack.encode((notebook, cell, value))])
+        message = (notebook, cell) if kind == "at" else (notebook, cell, value)
+        channel.send(kind.encode(), [msgspec.msgpack.encode(message)])
 
     Judge(lab, line, task.launch, task.limits, tell).run(task.submission, task.start)

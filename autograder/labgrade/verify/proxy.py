@@ -1,3 +1,4 @@
+# ruff: noqa: D105, RET503 - a magic method does, over there, what its name says; _refuse never returns
 """What stands in the trusted process for a function, class, module or object of the student's.
 
 A proxy does what it is told to do by name (call, attribute, item, length, iteration), over there. Everything by

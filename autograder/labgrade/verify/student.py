@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -16,12 +17,20 @@ from typing import Any, NoReturn
 from labgrade.model import CellRun, CellState, Limits
 from labgrade.verify.hubline import ChildProcess, HubLine
 from labgrade.verify.proxy import Proxy, reference_of
-from labgrade.verify.sources import StudentTexts
 from labgrade.verify.shown import Shown, error_output, timeout_output
-from labgrade.wire import Channel, ChannelClosed, CodecError, DeadlinePassed, Decoder, Encoder, ProtocolError
+from labgrade.verify.sources import StudentTexts
+from labgrade.wire import (
+    Channel,
+    ChannelClosedError,
+    CodecError,
+    DeadlinePassedError,
+    Decoder,
+    Encoder,
+    ProtocolError,
+)
 from labgrade.wire.tags import Tag
 
-__all__ = ["Student", "StudentError", "StudentGone", "StudentTimeout"]
+__all__ = ["Student", "StudentError", "StudentGoneError", "StudentTimeoutError"]
 
 _GRACE_S = 2.0
 _START_S = 30.0
@@ -29,11 +38,11 @@ _MAX_REPLAYS = 5
 _PUBLIC_PACKAGES = frozenset({"numpy", "torch", "math", "cmath", "operator", "builtins", "scipy"})
 
 
-class StudentGone(RuntimeError):
+class StudentGoneError(RuntimeError):
     """The student's process ended, or broke the rules of the connection, while it was asked."""
 
 
-class StudentTimeout(TimeoutError):
+class StudentTimeoutError(TimeoutError):
     """The student's code did not finish in time."""
 
 
@@ -41,7 +50,7 @@ class StudentError(Exception):
     """An exception of the student's own whose builtin type has no better match."""
 
 
-class _Malformed(Exception):
+class _MalformedError(Exception):
     """A message that no child of ours sends."""
 
 
@@ -106,7 +115,7 @@ class Student:
         return self._channel is not None
 
     def start(self) -> None:
-        """Start a process with the submission's files; HubGone if there is none to be had."""
+        """Start a process with the submission's files; HubGoneError if there is none to be had."""
         ours, theirs = socket.socketpair()
         self._text = tempfile.TemporaryFile() if not hasattr(os, "memfd_create") else _memory_file()
         with theirs:
@@ -137,7 +146,9 @@ class Student:
     def _revive(self) -> None:
         """Start a fresh process and run again in it what had been answered."""
         if self.replays >= _MAX_REPLAYS:
-            raise StudentGone(f"the student's process ended {self.replays} times; it is not started again")
+            raise StudentGoneError(
+                f"the student's process ended {self.replays} times; it is not started again"
+            )
         if self.epoch:
             self.replays += 1
         saved, self.deadline = self.deadline, None
@@ -146,10 +157,10 @@ class Student:
             self.deadline = time.monotonic() + self.limits.cell_s
             try:
                 self._exchange("cell", (source, count), lambda event: None)
-            except (StudentGone, StudentTimeout):
+            except (StudentGoneError, StudentTimeoutError):
                 self.stop()
                 self._transcript.remove((source, count))
-                raise StudentGone("the cells could not be run a second time") from None
+                raise StudentGoneError("the cells could not be run a second time") from None
         self.deadline = saved
 
     # ---- cells ----
@@ -169,13 +180,13 @@ class Student:
                 self._revive()
             self.deadline = time.monotonic() + self.limits.cell_s
             ok, name, text, _ = self._exchange("cell", (source, count), shown.take)
-        except StudentTimeout:
+        except StudentTimeoutError:
             if self._channel is not None:
                 self._transcript.append((source, count))
             shown.add_text("stdout", self._written())
             shown.outputs.append(timeout_output(self.limits.cell_s))
             return shown.run(CellState.TIMED_OUT, started, count)
-        except StudentGone as error:
+        except StudentGoneError as error:
             self.stop()
             state, message = _why_ended(self.last_exit, str(error))
             shown.add_text("stdout", self._written())
@@ -189,6 +200,12 @@ class Student:
         if state is CellState.ERROR and name == "MemoryError":
             state = CellState.OUT_OF_MEMORY
         return shown.run(state, started, count)
+
+    def remember(self, source: str, count: int) -> None:
+        """Count a cell among those that have been answered, and run it again with them when there is a need."""
+        self._transcript.append((source, count))
+        if self._channel is not None:
+            self.stop()
 
     def _written(self) -> str:
         """Return what C code and forked workers wrote to the descriptors since the last call."""
@@ -208,8 +225,8 @@ class Student:
         """Ask the process for something and return it as data or as a proxy.
 
         Raises:
-            StudentTimeout: there was no answer in time.
-            StudentGone: the process ended.
+            StudentTimeoutError: there was no answer in time.
+            StudentGoneError: the process ended.
             Exception: what the student's code raised, as its builtin type.
 
         """
@@ -256,7 +273,7 @@ class Student:
     def _exchange(self, operation: str, arguments: Any, on_event: Callable[[Any], None] | None) -> Any:
         channel = self._channel
         if channel is None:
-            raise StudentGone("the student's process has ended")
+            raise StudentGoneError("the student's process has ended")
         self._request += 1
         number = self._request
         header, buffers = _InputEncoder(self._to_node, self._inputs).encode((number, operation, arguments))
@@ -276,46 +293,36 @@ class Student:
                     self._serve_callback(channel, number, payload)
                 elif kind != "event":
                     raise ProtocolError("an unknown kind of message")
-        except DeadlinePassed:
+        except DeadlinePassedError:
             return self._on_deadline(channel, number)
-        except (ChannelClosed, ProtocolError, _Malformed) as error:
+        except (ChannelClosedError, ProtocolError, _MalformedError) as error:
             self.stop()
-            raise StudentGone(_why_ended(self.last_exit, str(error))[1]) from None
+            raise StudentGoneError(_why_ended(self.last_exit, str(error))[1]) from None
 
     def _receive(self, channel: Channel) -> tuple[int, str, Any]:
         header, raw = channel.receive(self.deadline)
         try:
             message = self._decoder.decode(header, raw)
         except CodecError as error:
-            raise _Malformed(str(error)) from None
+            raise _MalformedError(str(error)) from None
         if type(message) is not tuple or len(message) != 3 or type(message[1]) is not str:
-            raise _Malformed("not a message")
+            raise _MalformedError("not a message")
         return message
 
     def _on_deadline(self, channel: Channel, number: int) -> NoReturn:
         """Interrupt; if that is ignored, end the process."""
         limit = self.limits.cell_s
-        if self._process is not None and self._interrupt():
+        if self._process is not None and self._process.signal(signal.SIGINT):
             self.deadline = time.monotonic() + _GRACE_S
             try:
                 while True:
                     answer, kind, _ = self._receive(channel)
                     if answer == number and kind in ("ok", "refused"):
-                        raise StudentTimeout(f"the student's code did not finish within {limit:g} s")
-            except (DeadlinePassed, ChannelClosed, ProtocolError, _Malformed):
+                        raise StudentTimeoutError(f"the student's code did not finish within {limit:g} s")
+            except (DeadlinePassedError, ChannelClosedError, ProtocolError, _MalformedError):
                 pass
         self.stop()
-        raise StudentTimeout(f"the student's code did not finish within {limit:g} s and had to be ended")
-
-    def _interrupt(self) -> bool:
-        import signal
-
-        assert self._process is not None
-        try:
-            os.kill(self._process.pid, signal.SIGINT)
-        except ProcessLookupError:
-            return False
-        return True
+        raise StudentTimeoutError(f"the student's code did not finish within {limit:g} s and had to be ended")
 
     def _serve_callback(self, channel: Channel, number: int, payload: Any) -> None:
         index, args, kwargs = payload
@@ -336,7 +343,9 @@ class Student:
         if type(value) is Proxy:
             epoch, number = reference_of(value)
             if epoch != self.epoch:
-                raise StudentGone("this object was lost when the student's process had to be started again")
+                raise StudentGoneError(
+                    "this object was lost when the student's process had to be started again"
+                )
             return [Tag.REFERENCE, number]
         public = _public_name(value)
         if public is not None:
@@ -399,8 +408,6 @@ def _module_of_builtin(value: Any) -> str | None:
 
 def _why_ended(code: int | None, otherwise: str) -> tuple[CellState, str]:
     """Return the state and the sentence for a process that ended by itself or was ended by a limit."""
-    import signal
-
     if code is None:
         return CellState.KILLED, f"the student's process ended ({otherwise})"
     if code == -signal.SIGXCPU:

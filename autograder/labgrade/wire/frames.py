@@ -11,18 +11,18 @@ from typing import Any
 
 from labgrade.wire.tags import MAX_HEADER_BYTES, MAX_RAW_BYTES
 
-__all__ = ["Channel", "ChannelClosed", "DeadlinePassed", "ProtocolError"]
+__all__ = ["Channel", "ChannelClosedError", "DeadlinePassedError", "ProtocolError"]
 
 _PREFIX = struct.Struct("<4sII")
 _MAGIC = b"SQ1\n"
 _MAX_BUFFERS = 512
 
 
-class ChannelClosed(Exception):
+class ChannelClosedError(Exception):
     """The other side has gone."""
 
 
-class DeadlinePassed(Exception):
+class DeadlinePassedError(Exception):
     """The frame was not there in time."""
 
 
@@ -67,8 +67,8 @@ class Channel:
             deadline: of ``time.monotonic``; None waits for ever.
 
         Raises:
-            ChannelClosed: nobody reads.
-            DeadlinePassed: nobody reads in time.
+            ChannelClosedError: nobody reads.
+            DeadlinePassedError: nobody reads in time.
 
         """
         views = [memoryview(buffer).cast("B") if buffer else memoryview(b"") for buffer in buffers]
@@ -84,7 +84,7 @@ class Channel:
                 self._wait(select.POLLOUT, deadline)
                 continue
             except OSError as error:
-                raise ChannelClosed(str(error)) from None
+                raise ChannelClosedError(str(error)) from None
             while pending and sent >= len(pending[0]):
                 sent -= len(pending.pop(0))
             if sent:
@@ -94,8 +94,8 @@ class Channel:
         """Return the next frame: header and raw bytes.
 
         Raises:
-            ChannelClosed: there is none, the other side has gone.
-            DeadlinePassed: it is not complete in time; the channel can be asked again.
+            ChannelClosedError: there is none, the other side has gone.
+            DeadlinePassedError: it is not complete in time; the channel can be asked again.
             ProtocolError: it is not a frame, or too large.
 
         """
@@ -119,12 +119,12 @@ class Channel:
                 self._wait(select.POLLIN, deadline)
                 continue
             except OSError as error:
-                raise ChannelClosed(str(error)) from None
+                raise ChannelClosedError(str(error)) from None
             if not part:
-                raise ChannelClosed("the other side has gone")
+                raise ChannelClosedError("the other side has gone")
             self._received += part
             if deadline is not None and time.monotonic() > deadline:
-                raise DeadlinePassed
+                raise DeadlinePassedError
 
     def _wait(self, events: int, deadline: float | None) -> None:
         self._poll.register(self.sock, events)
@@ -133,4 +133,4 @@ class Channel:
             return
         left = deadline - time.monotonic()
         if left <= 0 or not self._poll.poll(max(1, int(left * 1000))):
-            raise DeadlinePassed
+            raise DeadlinePassedError

@@ -1,0 +1,134 @@
+"""How the warm process makes a child: confined as far as the machine allows, or refused."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from labgrade.child.settings import Settings
+from labgrade.child.start import detach
+from labgrade.confine import ConfineError, Level, Nursery, Policy, available
+from labgrade.confine.credentials import slot_uid
+from labgrade.confine.process import die_with_parent
+from labgrade.confine.rlimits import address_space_mib, apply
+from labgrade.confine.steps import choose_level
+
+__all__ = ["Births"]
+
+_SLOTS = 4_096
+"""Each warm process gives its children a user id of their own, where it may."""
+
+
+def make_policy(settings: Settings, folder: str = "") -> Policy:
+    """Return the policy for a child.
+
+    Args:
+        settings: of the warm process.
+        folder: where it works if it cannot have a file system of its own.
+
+    """
+    return Policy(
+        memory_mib=settings.memory_mib,
+        cpu_s=settings.cpu_s,
+        file_mib=settings.file_mib,
+        scratch_mib=settings.scratch_mib,
+        processes=settings.processes,
+        work_dir=folder,
+        floor={"strict": Level.FULL, "off": Level.OFF}.get(settings.sandbox, Level.LIMITS_ONLY),
+        ceiling=Level.OFF if settings.sandbox == "off" else Level.FULL,
+        allow_fork=True,  # DataLoader's workers; counted by RLIMIT_NPROC and ended with the PID namespace
+        slot=os.getpid() % _SLOTS,
+        environment=(
+            ("LANG", "C.UTF-8"),
+            ("LOGNAME", "student"),
+            ("MPLBACKEND", os.environ.get("MPLBACKEND", "agg")),
+            ("OMP_NUM_THREADS", "1"),
+            ("PATH", "/usr/bin:/bin"),
+            ("USER", "student"),
+        ),
+    )
+
+
+class Births:
+    """Makes children.
+
+    Args:
+        settings: of the warm process.
+        level: of confinement that every child reaches.
+        nursery: makes them, where the level has one.
+
+    """
+
+    def __init__(self, settings: Settings, level: Level, nursery: Nursery | None) -> None:
+        self._settings = settings
+        self.level = level
+        self._nursery = nursery
+        self._is_child = False
+        # Process ids cannot tell a child from its parent: each may be number 1 of its namespace.
+        os.register_at_fork(after_in_child=self._note_fork)
+
+    def _note_fork(self) -> None:
+        self._is_child = True
+
+    def _give_folder(self, folder: str, policy: Policy) -> None:
+        """Let the user of the child's slot write its work folder, where there is no private file system."""
+        if self.level is Level.NO_NAMESPACES and available().slot_uids:
+            os.chown(folder, slot_uid(policy.slot), slot_uid(policy.slot))
+
+    @classmethod
+    def prepare(cls, settings: Settings) -> Births:
+        """Find out what the machine can do.
+
+        Raises:
+            ConfineError: less than the settings ask for.
+
+        """
+        # An environment variable of matplotlib's that warm() sets later; children get it by their policy.
+        os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+        policy = make_policy(settings)
+        if settings.sandbox == "off":
+            return cls(settings, Level.OFF, None)
+        level = choose_level(policy, available())
+        if level.reaches(Level.NO_NAMESPACES):
+            nursery = Nursery(policy)
+            return cls(settings, nursery.level, nursery)
+        return cls(settings, level, None)
+
+    def fork_child(self, request: dict[str, Any], descriptors: list[int]) -> int:
+        """Fork a child.
+
+        Args:
+            request: ``folder``: where it works if it has no file system of its own.
+            descriptors: that it keeps.
+
+        Returns:
+            Its process id; 0 in the child, confined.
+
+        Raises:
+            ConfineError: no child could be made.
+
+        """
+        policy = make_policy(self._settings, request["folder"])
+        if self._nursery is not None:
+            self._give_folder(request["folder"], policy)
+            self._is_child = False
+            try:
+                return self._nursery.fork(policy, descriptors)
+            except ConfineError:
+                if self._is_child:
+                    # Half confined: it must end. The connection that closes tells the grader.
+                    os._exit(71)
+                raise
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            detach(descriptors)
+            if sys.platform == "linux":
+                die_with_parent(parent)
+            os.environ.clear()
+            os.environ.update(policy.environment, HOME=request["folder"], TMPDIR=request["folder"])
+            os.chdir(request["folder"])
+            if self.level is not Level.OFF:
+                apply(policy, address_space_mib(), limit_processes=False)
+        return pid
