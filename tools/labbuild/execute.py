@@ -27,7 +27,7 @@ _ADDRESS = re.compile(r"\b0x[0-9a-f]{8,16}\b")
 _CELL_TIMEOUT_S = 3600
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen: Python writes the traceback into an exception
 class ExecutionFailedError(Exception):
     """A cell that should run did not.
 
@@ -168,8 +168,13 @@ def _kernel(content: dict[str, Any], folder: str) -> Iterator[Callable[[int], di
             return {**cell, "outputs": [failure]}
         return dict(cell)
 
-    with client.setup_kernel(env=environment):
-        yield run_cell
+    with tempfile.TemporaryDirectory(prefix="labs-kernel-", ignore_cleanup_errors=True) as sockets:
+        manager = client.create_kernel_manager()
+        if os.name == "posix":
+            # Sockets in a folder of this user instead of open ports.
+            manager.transport, manager.ip = "ipc", f"{sockets}/kernel"
+        with client.setup_kernel(env=environment):
+            yield run_cell
 
 
 def _is_for_want_of_answer(
