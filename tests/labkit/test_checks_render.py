@@ -60,7 +60,7 @@ RESULTS = {
             ),
         ),
     ),
-    "skipped": CheckResult("rnn", 0, 1, (outcome(Outcome.SKIPPED, facts=(Fact("skipped", "needs “A”"),)),)),
+    "skipped": CheckResult("rnn", 0, 1, (outcome(Outcome.SKIPPED, facts=(Fact("reason", "needs “A”"),)),)),
     "grader-error": CheckResult(
         "rnn",
         0,

@@ -83,7 +83,7 @@ def _expectation(
     """Return the verdict of a skip or of an expectation that was not met, None for every other exception."""
     if _is_pytest(error, "Skipped") or type(error).__qualname__ == "SkipTest":
         # A student's code cannot skip a test.
-        skipped = Verdict(Outcome.SKIPPED, (Fact("skipped", str(error) or "the test asked for it"),))
+        skipped = Verdict(Outcome.SKIPPED, (Fact("reason", str(error) or "the test asked for it"),))
         return skipped if step is None else None
     # An expectation may stand in a function that the test gave to the student's code to call.
     if step is not None and frames.is_student_code(frames.raising_file(traceback), file):

@@ -128,7 +128,7 @@ def _run_test(
     if blocking:
         text = f"needs “{blocking[0].title}”, which did not pass"
         return TestResult(
-            test.name, test.title, Outcome.SKIPPED, 0.0, share, (Fact("skipped", text),), hidden=test.hidden
+            test.name, test.title, Outcome.SKIPPED, 0.0, share, (Fact("reason", text),), hidden=test.hidden
         )
     started = time.perf_counter()
     output = _CappedText(_OUTPUT_CHARACTERS)
@@ -158,7 +158,7 @@ def _run_test(
 def _run_case(test: Test, case: Case, namespace: Mapping[str, Any]) -> tuple[Verdict, float]:
     """Run one call of a test; return its verdict and the part of the points it earned, 0 to 1."""
     if case.skip_reason is not None:
-        return Verdict(Outcome.SKIPPED, (Fact("skipped", case.skip_reason),)), 0.0
+        return Verdict(Outcome.SKIPPED, (Fact("reason", case.skip_reason),)), 0.0
     try:
         with limit_time(test.marks.timeout_s):
             value = test.function(**case.arguments)

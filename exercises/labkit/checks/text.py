@@ -13,7 +13,7 @@ SIGNS = {
     Outcome.FAILED: "✗",
     Outcome.NOT_ATTEMPTED: "○",
     Outcome.CRASHED: "⚡",
-    Outcome.TIMED_OUT: "⧖",
+    Outcome.TIMED_OUT: "◷",
     Outcome.SKIPPED: "↷",
     Outcome.GRADER_ERROR: "!",
 }
