@@ -1,5 +1,8 @@
 """What student notebooks import: checks, data, plots, submitting.
 
+Importing labkit also makes torchvision importable beside a CPU-only torch, and lets keras compute with torch
+(:mod:`labkit.libraries`).
+
 Everything here is found on first use, so that ``import labkit`` costs nothing: neither torch nor matplotlib
 is imported before something needs it.
 """
@@ -9,14 +12,16 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from labkit.libraries import install_hooks
+
 if TYPE_CHECKING:
     from labkit import data, expect, plots, probe, submit
     from labkit.checks import CheckResult, TestResult, check, needs, points, timeout
     from labkit.friendliness import friendly
+    from labkit.libraries import torchvision_compat
     from labkit.machine import device, seed
     from labkit.profiles import profile
     from labkit.progressbar import progress
-    from labkit.vision import torchvision_compat
 
 __all__ = [
     "CheckResult",
@@ -51,7 +56,7 @@ _ATTRIBUTES = {
     "progress": "labkit.progressbar",
     "seed": "labkit.machine",
     "timeout": "labkit.checks",
-    "torchvision_compat": "labkit.vision",
+    "torchvision_compat": "labkit.libraries",
 }
 _MODULES = frozenset({"data", "expect", "plots", "probe", "submit"})
 
@@ -68,3 +73,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+install_hooks()
