@@ -62,10 +62,16 @@ def apply_variant(
             problem.finding("LC106", f"has no answer in {variant.file!r}", f"file = one of: {files}")
         ]
     answers = {place: _answer_of(place_text(lab, place), place) for place in places}
+    if variant.cell is not None:
+        if len({(place.file, place.cell) for place in places}) > 1 or places[0].kind == "module":
+            where = ", ".join(f"{place.file}:{place.first_line}" for place in places)
+            hint = "use `code` for a region of a module, `edits` for an answer in several cells"
+            return None, [problem.finding("LC106", f"gives `cell`, and the answer stands at {where}", hint)]
+        return _replace_cell(lab, places[0], variant.cell.strip("\n"), problem)
     if variant.code is not None:
         if len(places) > 1:
             where = ", ".join(f"{place.file}:{place.first_line}" for place in places)
-            hint = 'write `file = "…"` if the files differ, else use `edits`'
+            hint = 'write `file = "…"` if the files differ, `cell` for the whole cell, else `edits`'
             return None, [problem.finding("LC106", f"gives `code`, and the answer stands at {where}", hint)]
         changed = {places[0]: _indent_like(variant.code, answers[places[0]])}
     else:
@@ -132,21 +138,39 @@ def _merge(
         for place in sorted(places, key=lambda place: -place.first_line):
             lines[place.first_line - 1 : place.last_line] = changed[place].split("\n")
         text = "\n".join(lines)
-        try:
-            is_new |= _meaning(text) != _meaning(before)
-        except SyntaxError as error:
-            hint = "a wrong answer must run to be wrong; mend it, or look at its indentation"
-            line = (error.text or "").rstrip()
-            return None, [problem.finding("LC105", f"does not parse: {error.msg}", hint, line)]
+        differs = _differs(text, before, problem)
+        if isinstance(differs, Finding):
+            return None, [differs]
+        is_new |= differs
         if cell is None:
             modules[file] = text
         else:
             cells[file, cell] = text
-    if not is_new:
-        return None, [
-            problem.finding("LC104", "is equal to the solution", "change what it replaces, or drop it")
-        ]
-    return Changes(cells, modules), []
+    return (Changes(cells, modules), []) if is_new else (None, [_equal_to_solution(problem)])
+
+
+def _replace_cell(
+    lab: CompiledLab, place: AnswerPlace, text: str, problem: _Problem
+) -> tuple[Changes | None, list[Finding]]:
+    differs = _differs(text, place_text(lab, place), problem)
+    if isinstance(differs, Finding):
+        return None, [differs]
+    if not differs:
+        return None, [_equal_to_solution(problem)]
+    assert place.cell is not None
+    return Changes(cells={(place.file, place.cell): text}), []
+
+
+def _differs(text: str, before: str, problem: _Problem) -> bool | Finding:
+    try:
+        return _meaning(text) != _meaning(before)
+    except SyntaxError as error:
+        hint = "a wrong answer must run to be wrong; mend it, or look at its indentation"
+        return problem.finding("LC105", f"does not parse: {error.msg}", hint, (error.text or "").rstrip())
+
+
+def _equal_to_solution(problem: _Problem) -> Finding:
+    return problem.finding("LC104", "is equal to the solution", "change what it replaces, or drop it")
 
 
 def _meaning(text: str) -> str:

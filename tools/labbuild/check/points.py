@@ -58,7 +58,8 @@ def check_points(checked: CheckedLab, runner: Runner, progress: Progress) -> Poi
     """
     lab = checked.lab
     findings: list[Finding] = []
-    works = [Work(plan_tests(lab, question)) for question in lab.questions if question.kind == "auto"]
+    graded = [question for question in lab.questions if question.kind == "auto" and question.tests]
+    works = [Work(plan_tests(lab, question)) for question in graded]
     count = _Counter(progress)
     first = {result.key: result for result in count.run(runner, _first_jobs(checked))}
     for work in works:

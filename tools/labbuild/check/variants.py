@@ -18,7 +18,7 @@ Kind = Literal["mutant", "alternative"]
 _KINDS: tuple[Kind, ...] = ("mutant", "alternative")
 _HEADER = re.compile(r"^[ \t]*\[\[[ \t]*(mutant|alternative)[ \t]*\]\]", re.MULTILINE)
 _SETTINGS = ("leak_tokens", "allow", "cell_timeout_s", "notebook_timeout_s")
-_KEYS = ("question", "name", "replace", "with", "edits", "code", "file", "says")
+_KEYS = ("question", "name", "replace", "with", "edits", "code", "cell", "file", "says")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class Variant:
         name: what is wrong in it, or what is different; unique for the question and kind.
         line: 1-based line of its entry in ``variants.toml``.
         edits: (old, new) pairs, each old text standing exactly once in the answer; or empty.
-        code: text that replaces the whole answer; None with ``edits``.
+        code: text that replaces the region of the answer; None otherwise.
+        cell: text that replaces the whole cell in which the answer stands; None otherwise.
         file: where the answer stands, needed for ``code`` when it stands in several files; "" otherwise.
         says: text that the message of a failing test must contain, "" for any. Mutants only.
 
@@ -43,6 +44,7 @@ class Variant:
     line: int
     edits: tuple[tuple[str, str], ...] = ()
     code: str | None = None
+    cell: str | None = None
     file: str = ""
     says: str = ""
 
@@ -150,14 +152,17 @@ class _Reader:
         question, name = str(entry.get("question", "")), str(entry.get("name", ""))
         self._check_names(kind, entry, line, question, name)
         edits = self._edits(entry, line)
-        code = entry.get("code")
-        if code is not None and not isinstance(code, str):
-            self.report(line, "`code` is not text", "write code = '''…'''", question)
-        if (code is None) == (not edits):
+        whole: dict[str, str | None] = {}
+        for key in ("code", "cell"):
+            whole[key] = entry.get(key)
+            if key in entry and not isinstance(entry[key], str):
+                self.report(line, f"`{key}` is not text", f"write {key} = '''…'''", question)
+        if bool(edits) + sum(text is not None for text in whole.values()) != 1:
             self.report(
                 line,
                 f"{kind} {name!r} must say either what to replace or the whole answer",
-                'write replace = "old" and with = "new", or edits = [["old", "new"], …], or code = "…"',
+                'write replace = "old" and with = "new", or edits = [["old", "new"], …], or code = "…" for '
+                'the region of the answer, or cell = "…" for its whole cell',
                 question,
             )
         if kind == "alternative" and "says" in entry:
@@ -172,7 +177,8 @@ class _Reader:
                     name=name,
                     line=line,
                     edits=tuple(edits),
-                    code=code if isinstance(code, str) else None,
+                    code=whole["code"],
+                    cell=whole["cell"],
                     file=str(entry.get("file", "")),
                     says=str(entry.get("says", "")),
                 )
