@@ -79,14 +79,20 @@ class Objects:
 
     # ---- what the grader may ask ----
 
-    def names(self, names: list[str]) -> dict[str, Any]:
-        """Return those of the names that are bound, with their values."""
-        return {name: self._namespace[name] for name in names if name in self._namespace}
+    def find(self, names: list[str], module: str) -> list[Any]:
+        """Return the values of names of the notebook, or of one of the student's modules; ... for what is not there."""
+        if not module:
+            return [self._namespace.get(name, ...) for name in names]
+        __import__(module)
+        return [getattr(sys.modules[module], name, ...) for name in names]
 
-    def import_module(self, name: str) -> Any:
-        """Import one of the student's modules and return it."""
-        __import__(name)
-        return sys.modules[name]
+    def names_in(self, module: str) -> list[str]:
+        """Return the names that ``import *`` takes from a module of the student's."""
+        __import__(module)
+        found = getattr(sys.modules[module], "__all__", None)
+        if found is None:
+            found = [name for name in vars(sys.modules[module]) if not name.startswith("_")]
+        return [str(name) for name in found]
 
     def call(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call an object."""

@@ -7,10 +7,11 @@ import contextlib
 import io
 import math
 import signal
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from labkit.checks.judge import TestTimeout
 
 from labgrade.child.tracebacks import format_error
 from labgrade.model import CellSpec, Outcome, Output, TestCellRun, TestOutcome
@@ -22,12 +23,6 @@ __all__ = ["Verdict", "count_tests", "judge_value", "run_test_cell"]
 
 _BEGIN = "__labgrade_begin__"
 _MAX_TEXT = 64 * 1024
-
-
-class TestCellTimeoutError(TimeoutError):
-    """A plain test cell, or one test, did not end in time."""
-
-    __test__ = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +165,7 @@ class _Alarm:
         self._armed = False
 
     def _ring(self, *_: object) -> None:
-        raise TestCellTimeoutError(f"the test did not end within {self._limit_s:g} s")
+        raise TestTimeout(self._limit_s)
 
 
 def _conclude(spec: CellSpec, value: Any, error: BaseException | None, text: str, count: int) -> TestCellRun:
@@ -241,8 +236,3 @@ def _result_output(text: str, count: int, html: str = "") -> Output:
     if html:
         data["text/html"] = html
     return {"output_type": "execute_result", "execution_count": count, "data": data, "metadata": {}}
-
-
-def elapsed(since: float) -> float:
-    """Return seconds since a moment of ``time.monotonic``."""
-    return time.monotonic() - since

@@ -142,8 +142,7 @@ class _NotebookWalk:
         for name in names:
             self._namespace.pop(name, None)
         if names:
-            found = self._student.ask("names", names)
-            self._namespace.update({name: found[name] for name in names if name in found})
+            self._namespace.update(self._student.find(names))
 
     def _test(self, position: int, spec: CellSpec, count: int) -> None:
         self._advance(spec)
@@ -174,7 +173,12 @@ class _StudentModule(types.ModuleType):
         if name.startswith("__") and name != "__all__":
             raise AttributeError(name)
         student: Student = self.__dict__["_student"]
-        return student.ask("getattr", student.ask("import_module", self.__name__), name)
+        if name == "__all__":
+            return student.ask("names_in", self.__name__)
+        found = student.find([name], self.__name__)
+        if name not in found:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        return found[name]
 
 
 def _seed_of(lab: LabSpec) -> int:

@@ -9,10 +9,12 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, NoReturn
+
+from labkit.checks.judge import TestTimeout
 
 from labgrade.model import CellRun, CellState, Limits
 from labgrade.verify.hubline import ChildProcess, HubLine
@@ -42,8 +44,12 @@ class StudentGoneError(RuntimeError):
     """The student's process ended, or broke the rules of the connection, while it was asked."""
 
 
-class StudentTimeoutError(TimeoutError):
-    """The student's code did not finish in time."""
+class StudentTimeoutError(TestTimeout):
+    """The student's code did not finish in time; labkit counts it as the end of the test's time."""
+
+    def __init__(self, limit_s: float, how: str = "") -> None:
+        super().__init__(limit_s)
+        self.args = (f"the student's code did not finish within {limit_s:g} s{how}",)
 
 
 class StudentError(Exception):
@@ -98,6 +104,7 @@ class Student:
     _text: Any = None
     _last_text: str = ""
     _request: int = 0
+    _roots: dict[tuple[int, int], tuple[str, Any]] = field(default_factory=dict)
     _transcript: list[tuple[str, int]] = field(default_factory=list)
     _callbacks: list[Callable[..., Any]] = field(default_factory=list)
     _inputs: list[Any] = field(default_factory=list)
@@ -295,6 +302,10 @@ class Student:
                     raise ProtocolError("an unknown kind of message")
         except DeadlinePassedError:
             return self._on_deadline(channel, number)
+        except (KeyboardInterrupt, TestTimeout):
+            # The test's own limit struck while the student's code was at work.
+            self._quieten(channel, number)
+            raise
         except (ChannelClosedError, ProtocolError, _MalformedError) as error:
             self.stop()
             raise StudentGoneError(_why_ended(self.last_exit, str(error))[1]) from None
@@ -310,19 +321,32 @@ class Student:
         return message
 
     def _on_deadline(self, channel: Channel, number: int) -> NoReturn:
-        """Interrupt; if that is ignored, end the process."""
         limit = self.limits.cell_s
+        raise StudentTimeoutError(limit, "" if self._quieten(channel, number) else " and had to be ended")
+
+    def _quieten(self, channel: Channel, number: int) -> bool:
+        """Interrupt a request; if that is ignored, end the process. Tell whether the process lives on."""
         if self._process is not None and self._process.signal(signal.SIGINT):
-            self.deadline = time.monotonic() + _GRACE_S
+            until = time.monotonic() + _GRACE_S
             try:
                 while True:
-                    answer, kind, _ = self._receive(channel)
+                    header, raw = channel.receive(until)
+                    answer, kind, *_ = self._decoder.decode(header, raw)
                     if answer == number and kind in ("ok", "refused"):
-                        raise StudentTimeoutError(f"the student's code did not finish within {limit:g} s")
-            except (DeadlinePassedError, ChannelClosedError, ProtocolError, _MalformedError):
-                pass
+                        return True
+                    if kind == "callback":
+                        break  # it waits for an answer that will not come
+            except (
+                DeadlinePassedError,
+                ChannelClosedError,
+                ProtocolError,
+                CodecError,
+                TypeError,
+                ValueError,
+            ):
+                pass  # whatever else it sends: it is ended
         self.stop()
-        raise StudentTimeoutError(f"the student's code did not finish within {limit:g} s and had to be ended")
+        return False
 
     def _serve_callback(self, channel: Channel, number: int, payload: Any) -> None:
         index, args, kwargs = payload
@@ -341,12 +365,7 @@ class Student:
 
     def _to_node(self, value: Any) -> list[Any]:
         if type(value) is Proxy:
-            epoch, number = reference_of(value)
-            if epoch != self.epoch:
-                raise StudentGoneError(
-                    "this object was lost when the student's process had to be started again"
-                )
-            return [Tag.REFERENCE, number]
+            return [Tag.REFERENCE, self._number_now(value)]
         public = _public_name(value)
         if public is not None:
             return [Tag.PUBLIC, *public]
@@ -354,6 +373,37 @@ class Student:
             self._callbacks.append(value)
             return [Tag.CALLBACK, len(self._callbacks) - 1, getattr(value, "__name__", "function")]
         raise CodecError(f"an object of type {type(value).__name__} cannot be given to the student's code")
+
+    def _number_now(self, proxy: Proxy) -> int:
+        """Return the number of an object in the process of now; what has a name is looked up again by it."""
+        place = reference_of(proxy)
+        if place[0] == self.epoch:
+            return place[1]
+        question = self._roots.get(place)
+        if question is None:
+            raise StudentGoneError("this object was lost when the student's process had to be started again")
+        kind, found = self._exchange("ask", (*question, [], True), None)
+        if kind != "value" or type(found) is not list or type(found[0]) is not Proxy:
+            raise StudentGoneError("this object is not there any more in the process that was started again")
+        self._roots[place] = question
+        return reference_of(found[0])[1]
+
+    def find(self, names: Sequence[str], module: str = "") -> dict[str, Any]:
+        """Return those of the names that the notebook (or a module) has, with their values.
+
+        What is returned here is found again by its name in a process that was started again.
+        """
+        values = self.ask("find", list(names), module)
+        if type(values) is not list or len(values) != len(names):
+            raise StudentGoneError("the names that came back are not those that were asked for")
+        found = {}
+        for name, value in zip(names, values, strict=True):
+            if value is ...:
+                continue
+            found[name] = value
+            if type(value) is Proxy:
+                self._roots[reference_of(value)] = ("find", ([name], module))
+        return found
 
     def _from_node(self, node: list[Any]) -> Any:
         if node[0] == Tag.REMOTE_TENSOR and len(node) == 3 and type(node[1]) is int:
