@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,11 @@ from labbuild.quick_jupytext import jupytext_module
 from labbuild.source import Line
 
 __all__ = ["Cell", "Reading", "SourceFormat", "UnreadableSourceError", "read_cells"]
+
+
+_REGION = re.compile(r"<!--\s*#(?:region|markdown|md|raw)\b")
+_PERCENT = re.compile(r"\s*#\s*%%")
+_FENCE = re.compile(r"```")
 
 
 class UnreadableSourceError(Exception):
@@ -192,6 +198,10 @@ def _located(
     found: list[Line] = []
     if texts:
         offset = _offset(texts, lines, markers, start, stop)
+        if offset is None and texts[0].startswith("%%"):
+            # Jupytext turned the language of the fence, on the line before, into a cell magic.
+            below = _offset(texts[1:], lines, markers, start + 1, stop) if texts[1:] else start + 1
+            offset = None if below is None else below - 1
         if offset is None:
             raise UnreadableSourceError(
                 "LB108", "the cell that begins here cannot be traced back to the source", lines[start].number
@@ -199,7 +209,9 @@ def _located(
         for index, text in enumerate(texts):
             origin = lines[offset + index]
             found.append(Line(origin.number, origin.text if origin.number in markers else text))
-    explicit = start < len(lines) and _opens_cell(lines[start].text)
+    explicit = start < len(lines) and bool(
+        _REGION.match(lines[start].text) or _PERCENT.match(lines[start].text)
+    )
     return Cell(
         cell["cell_type"],
         tuple(found),
@@ -217,19 +229,16 @@ def _offset(
         if all(
             text in lines[offset + index].text or lines[offset + index].number in markers
             for index, text in enumerate(texts)
-        ) and not _opens_cell_before(texts, lines, offset):
+        ) and not _is_header(texts, lines[offset], markers):
             return offset
     return None
 
 
-def _opens_cell_before(texts: list[str], lines: tuple[Line, ...], offset: int) -> bool:
+def _is_header(texts: list[str], line: Line, markers: Mapping[int, Marker]) -> bool:
     """Whether the place would take the cell's own header for its first line."""
-    return _opens_cell(lines[offset].text) and texts[0] != lines[offset].text
-
-
-def _opens_cell(text: str) -> bool:
-    stripped = text.lstrip()
-    return stripped.startswith(("# %%", "#%%", "<!-- #", "<!--#", "```"))
+    if line.number in markers or texts[0] == line.text:
+        return False
+    return any(pattern.match(line.text) for pattern in (_REGION, _PERCENT, _FENCE))
 
 
 def _plain(value: Any) -> Any:

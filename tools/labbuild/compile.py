@@ -15,6 +15,7 @@ from labbuild.folder import (
     find_sources,
     given_files,
     imported_modules,
+    matching_files,
     source_format,
 )
 from labbuild.markers import Kind, scan
@@ -68,7 +69,9 @@ def _compile_folder(folder: Path) -> CompiledLab:
     given = given_files(folder, config, texts, sources, extra)
     given = {key: value for key, value in given.items() if key not in {module.name for module in lab.modules}}
     _report_clashes(given, lab.notebooks, extra)
-    read = [*sorted(sources), *(module.path for module in lab.modules), *given.values()]
+    kept = matching_files(folder, config.solution_files, sources, extra)
+    kept = {key: value for key, value in kept.items() if key not in given}
+    read = [*sorted(sources), *(module.path for module in lab.modules), *given.values(), *kept.values()]
     read += [p for p in (folder / CONFIG_FILE, folder.parent / "course.toml") if p.is_file()]
     return CompiledLab(
         name,
@@ -80,6 +83,7 @@ def _compile_folder(folder: Path) -> CompiledLab:
         lab.questions,
         sort((*lab.diagnostics, *extra.found)),
         tuple(dict.fromkeys(p.resolve() for p in read)),
+        kept=kept,
     )
 
 

@@ -131,6 +131,7 @@ class CompiledLab:
         diagnostics: sorted.
         sources: every file whose content decides the outcome, for incremental building.
         is_single_file: a file was asked for, not a folder.
+        kept: relative name -> file that goes with the solution only.
 
     """
 
@@ -144,6 +145,7 @@ class CompiledLab:
     diagnostics: tuple[Diagnostic, ...] = ()
     sources: tuple[Path, ...] = ()
     is_single_file: bool = False
+    kept: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def has_errors(self) -> bool:

@@ -28,6 +28,7 @@ class LabConfig:
         title: shown to people; the folder's name when not given.
         notebooks: names without suffix, in order; empty means every notebook source in the folder, by name.
         files: patterns, relative to the lab's folder, of files that are handed out as they are.
+        solution_files: patterns of files that the solution needs and students do not get, such as weights.
         modules: companion modules to hand out though no notebook imports them and they have no regions.
         profiles: name of a profile (``quick``, ``full``) -> its sizes.
         colab: where the lab is published, for the badge and the set-up cell; None for neither.
@@ -39,12 +40,13 @@ class LabConfig:
     notebooks: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
+    solution_files: tuple[str, ...] = ()
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _NOTHING)
     colab: ColabConfig | None = None
     has_file: bool = False
 
 
-_KEYS = ("title", "notebooks", "files", "modules", "profiles", "colab")
+_KEYS = ("title", "notebooks", "files", "solution_files", "modules", "profiles", "colab")
 
 
 def read_config(folder: Path, name: str) -> tuple[LabConfig, Diagnostics]:
@@ -81,6 +83,7 @@ def read_config(folder: Path, name: str) -> tuple[LabConfig, Diagnostics]:
         notebooks=_names(table, "notebooks", report),
         files=_names(table, "files", report),
         modules=_names(table, "modules", report),
+        solution_files=_names(table, "solution_files", report),
         profiles=_profiles(table, report),
         colab=_colab(folder, table, report),
         has_file=path.is_file(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ def draft_cell(
     is_skipped = _is_skipped(cell, chunk, report)
     _check_places(chunk, grading, report)
     parts = _with_whole_cell(chunk, grading, report)
-    if grading is not None and grading.kind == "test":
+    if is_code and grading is not None and grading.kind == "test":
         parts = _with_check_call(parts, grading, report)
     regions = [part for part in parts if isinstance(part, Region)]
     if is_code:
@@ -252,6 +252,27 @@ def _render_code_cell(
             return render_code(parts, [""], f"# Write your answer to question '{question}' here.")
         stub = f"raise NotImplementedError(\"Question '{question}' is not answered yet.\")"
         return render_code(parts, [stub], f"# Write your answer to question '{question}' here.")
+    texts = _render_regions(parts, regions, question, language, grading, report)
+    if question and regions and not texts.student.strip():
+        # Nothing would tell the student where to answer: let the first region have a message.
+        said = Marker(
+            Kind.MESSAGE, regions[0].begin_line, message=f" Write your answer to question '{question}' here."
+        )
+        parts = tuple(replace(part, messages=(said,)) if part is regions[0] else part for part in parts)
+        texts = _render_regions(
+            parts, [p for p in parts if isinstance(p, Region)], question, language, grading, report
+        )
+    return texts
+
+
+def _render_regions(
+    parts: tuple[Part, ...],
+    regions: list[Region],
+    question: str,
+    language: str,
+    grading: Grading | None,
+    report: Diagnostics,
+) -> Texts:
     bare = [""] * len(regions)
     if language != "python":
         return render_code(parts, bare)
@@ -265,20 +286,21 @@ def _render_code_cell(
     try:
         return render_code(parts, choose_placeholders(parts, [question] * len(regions)))
     except NoPlaceholderError as error:
-        report_no_placeholder(error.region, report)
+        report_no_placeholder(error.regions, report)
         return render_code(parts, bare)
 
 
-def report_no_placeholder(region: Region, report: Diagnostics) -> None:
-    """Report a region that cannot be taken out."""
-    report.add(
-        "LB310",
-        f"without lines {region.begin_line} to {region.end_line} the code does not parse,"
-        " whatever stands in their place",
-        line=region.begin_line,
-        related=(region.end_line,),
-        hint="let the region be whole statements, or a whole expression inside brackets",
-    )
+def report_no_placeholder(regions: Sequence[Region], report: Diagnostics) -> None:
+    """Report regions that cannot be taken out."""
+    for region in regions:
+        report.add(
+            "LB310",
+            f"without lines {region.begin_line} to {region.end_line} the code does not parse,"
+            " whatever stands in their place",
+            line=region.begin_line,
+            related=(region.end_line,),
+            hint="let the region be whole statements, or a whole expression inside brackets",
+        )
 
 
 def _report_syntax(parts: Sequence[Part], solved: str, report: Diagnostics) -> None:

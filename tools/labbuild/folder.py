@@ -20,6 +20,7 @@ __all__ = [
     "format_of",
     "given_files",
     "imported_modules",
+    "matching_files",
     "source_format",
 ]
 
@@ -193,7 +194,6 @@ def given_files(
 
     """
     given: dict[str, Path] = {}
-    patterns: Sequence[str] = config.files
     if not config.has_file:
         for text in markdown:
             for match in _LINK.finditer(text):
@@ -207,6 +207,25 @@ def given_files(
                 ):
                     given[path.resolve().relative_to(folder.resolve()).as_posix()] = path
         return dict(sorted(given.items()))
+    return matching_files(folder, config.files, sources, report)
+
+
+def matching_files(
+    folder: Path, patterns: Sequence[str], sources: set[Path], report: Diagnostics
+) -> dict[str, Path]:
+    """Find the files that patterns of ``lab.toml`` name.
+
+    Args:
+        folder: the lab's folder.
+        patterns: relative to it.
+        sources: files that must never leave as they are.
+        report: of ``lab.toml``.
+
+    Returns:
+        Name relative to the folder, with ``/``, -> file.
+
+    """
+    given: dict[str, Path] = {}
     for pattern in patterns:
         line = next((n for n, row in enumerate(report.lines, 1) if f'"{pattern}"' in row), 0)
         if pattern.startswith(("/", "~")) or ".." in Path(pattern).parts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,7 +60,8 @@ def release_metadata(metadata: Mapping[str, Any], report: Diagnostics) -> dict[s
     else:
         name = str(spec.get("name") or "python3")
         if name != "python3":
-            line = next((n for n, text in enumerate(report.lines, 1) if name in text), 0)
+            pattern = re.compile(rf"""[#\s]*name:\s*["']?{re.escape(name)}["']?\s*$""")
+            line = next((n for n, text in enumerate(report.lines, 1) if pattern.match(text)), 0)
             report.add(
                 "LB105",
                 f"the kernel '{name}' is one of this author's machine; 'python3' was put in its place",

@@ -20,7 +20,8 @@ __all__ = ["read_layout"]
 _END_REGION = re.compile(r"^<!--\s*#end(?:region|markdown|md|raw)\s*-->\s*$")
 _HEADER = re.compile(r"^\s*(?:<!--\s*#(?:region|markdown|md|raw)|#\s*%%|```)")
 _FOOTER = re.compile(r"^(?:<!--\s*#end|```)")
-_EDGES = (Kind.BEGIN, Kind.END, Kind.HIDDEN_BEGIN, Kind.HIDDEN_END)
+_ENDS = {Kind.BEGIN: Kind.END, Kind.HIDDEN_BEGIN: Kind.HIDDEN_END}
+_EDGES = frozenset({*_ENDS, *_ENDS.values()})
 _MAX_MENDS = 200
 
 
@@ -72,28 +73,31 @@ def read_layout(
     return reading, markers
 
 
-def _edges(cell: Cell, markers: Mapping[int, Marker]) -> list[Marker]:
-    return [
+def _loose_ends(cell: Cell, markers: Mapping[int, Marker]) -> tuple[Marker | None, Marker | None]:
+    """Return the end marker that closes a region of an earlier cell, and the begin marker left open."""
+    edges = [
         markers[line.number]
         for line in cell.lines
         if line.number in markers and markers[line.number].kind in _EDGES
     ]
+    leading = edges.pop(0) if edges and edges[0].kind in (Kind.END, Kind.HIDDEN_END) else None
+    opened: Marker | None = None
+    for marker in edges:
+        # A second BEGIN closes the region as far as this goes; what it means is decided cell by cell.
+        begins = marker.kind in (Kind.BEGIN, Kind.HIDDEN_BEGIN)
+        opened = marker if begins and opened is None else None
+    return leading, opened
 
 
 def _first_span(cells: Sequence[Cell], markers: Mapping[int, Marker]) -> _Span | None:
     """Find the first region that begins in one cell and ends in a later one, nothing else in between."""
+    opened: tuple[Marker, int] | None = None
     for index, cell in enumerate(cells):
-        edges = _edges(cell, markers)
-        if len(edges) % 2 == 0 or edges[-1].kind not in (Kind.BEGIN, Kind.HIDDEN_BEGIN):
-            continue
-        for later in range(index + 1, len(cells)):
-            following = _edges(cells[later], markers)
-            if not following:
-                continue
-            wanted = Kind.END if edges[-1].kind is Kind.BEGIN else Kind.HIDDEN_END
-            if following[0].kind is wanted and len(following) % 2 == 1:
-                return _Span(edges[-1], following[0], index, later)
-            break
+        leading, trailing = _loose_ends(cell, markers)
+        if opened is not None and leading is not None and _ENDS[opened[0].kind] is leading.kind:
+            return _Span(opened[0], leading, opened[1], index)
+        if any(line.number in markers and markers[line.number].kind in _EDGES for line in cell.lines):
+            opened = (trailing, index) if trailing is not None else None
     return None
 
 

@@ -72,7 +72,7 @@ def draft_module(path: Path, name: str) -> DraftModule:
             try:
                 placeholders = choose_placeholders(chunk.parts, identifiers)
             except NoPlaceholderError as error:
-                report_no_placeholder(error.region, report)
+                report_no_placeholder(error.regions, report)
     texts = render_code(chunk.parts, placeholders)
     answers: dict[str, tuple[int, AnswerPlace]] = {}
     for region, (first, last) in zip(regions, texts.answers, strict=True):

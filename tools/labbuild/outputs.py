@@ -72,7 +72,8 @@ def stage_lab(
             _write(
                 target / module.name, (module.solution if version == "solution" else module.student).encode()
             )
-        for name, path in lab.given.items():
+        files = {**lab.given, **lab.kept} if version == "solution" else lab.given
+        for name, path in files.items():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target / name)
     if formats and not problems:

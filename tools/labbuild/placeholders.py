@@ -20,17 +20,17 @@ _GROUPING = re.compile(
 
 
 class NoPlaceholderError(Exception):
-    """Nothing that could be put in place of a region makes the rest parse.
+    """Nothing that could be put in place of some regions makes the rest parse.
 
     Args:
-        region: the first region for which this is so.
+        regions: those for which this is so.
 
     """
 
-    def __init__(self, region: Region) -> None:
-        """Keep the region beside the text."""
-        super().__init__(f"lines {region.begin_line} to {region.end_line}")
-        self.region = region
+    def __init__(self, regions: Sequence[Region]) -> None:
+        """Keep the regions beside the text."""
+        super().__init__(", ".join(f"lines {region.begin_line} to {region.end_line}" for region in regions))
+        self.regions = tuple(regions)
 
 
 def _candidates(identifier: str) -> tuple[Placeholder, ...]:
@@ -63,39 +63,43 @@ def choose_placeholders(parts: Sequence[Part], identifiers: Sequence[str]) -> li
 
     """
     regions = [part for part in parts if isinstance(part, Region) and not part.is_hidden]
-    chosen: list[Placeholder] = []
+    chosen: list[Placeholder | None] = []
     bare = [""] * len(regions)
     emptied = [_empties_parenthesis(parts, region) for region in regions]
     if not any(emptied) and parses("\n".join(student_lines(parts, bare))):
         return bare
     # One region after the other: those already decided in the student's form, the rest as in the solution.
-    for index, region in enumerate(regions):
+    for index in range(len(regions)):
         candidates = _candidates(identifiers[index])
         for candidate in ("...", *candidates) if emptied[index] else candidates:
             if parses("\n".join(student_lines(parts, [*chosen, candidate]))):
                 chosen.append(candidate)
                 break
         else:
-            raise NoPlaceholderError(region)
-    return chosen
+            chosen.append(None)
+    failed = [region for region, choice in zip(regions, chosen, strict=True) if choice is None]
+    if failed:
+        raise NoPlaceholderError(failed)
+    return [choice for choice in chosen if choice is not None]
 
 
-def student_lines(parts: Sequence[Part], placeholders: Sequence[Placeholder]) -> list[str]:
-    """Return the student's lines of code; regions beyond the given placeholders stay solved."""
+def student_lines(parts: Sequence[Part], placeholders: Sequence[Placeholder | None]) -> list[str]:
+    """Return the student's lines of code; regions without a placeholder, or with None, stay solved."""
     rows: list[str] = []
     index = 0
     for part in parts:
         if not isinstance(part, Region):
             rows.append(part.text)
-        elif part.is_hidden:
             continue
-        elif index < len(placeholders):
-            before, after = around(part, placeholders[index], rows)
-            stub = [part.indent + placeholders[index]] if placeholders[index] else []
-            rows += [*before, *stub, *after]
-            index += 1
-        else:
+        if part.is_hidden:
+            continue
+        choice = placeholders[index] if index < len(placeholders) else None
+        index += 1
+        if choice is None:
             rows += [line.text for line in part.content]
+        else:
+            before, after = around(part, choice, rows)
+            rows += [*before, *([part.indent + choice] if choice else []), *after]
     return rows
 
 

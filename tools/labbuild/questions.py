@@ -192,7 +192,7 @@ def _report_unmatched(
         return
     if not entry.has_answer and entry.first_test:
         report, line = entry.first_test
-        known = sorted(key for key, other in entries.items() if other.has_answer)
+        known = sorted(key for key, other in entries.items() if other.has_answer and key != "?")
         report.add(
             "LB402",
             f"the test of '{identifier}' has no answer to test",
@@ -202,6 +202,8 @@ def _report_unmatched(
         )
     elif entry.has_answer and not entry.tests and entry.kind == "auto" and entry.place:
         report, line = entry.place
+        if any(found.is_error and found.line == line for found in report.found):
+            return  # the tag itself is wrong
         report.add(
             "LB403",
             f"nobody grades the answer '{identifier}'",

@@ -214,12 +214,13 @@ def _close(
 
 
 def _lone_message(marker: Marker, report: Diagnostics) -> Region:
-    report.add(
-        "LB309",
-        "this message stands outside a region; students see it here",
-        line=marker.line,
-        hint="move it between '#!TAG HWBEGIN' and '#!TAG HWEND'",
-    )
+    if not any(found.is_error and found.line == marker.line for found in report.found):
+        report.add(
+            "LB309",
+            "this message stands outside a region; students see it here",
+            line=marker.line,
+            hint="move it between '#!TAG HWBEGIN' and '#!TAG HWEND'",
+        )
     return Region(False, marker.line, marker.line, marker.indent, (), (marker,))
 
 

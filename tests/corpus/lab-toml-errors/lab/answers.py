@@ -1,0 +1,3 @@
+#!TAG HWBEGIN
+x = 1
+#!TAG HWEND

@@ -1,0 +1,22 @@
+#!TAG ANSWER lonely
+x = 1
+
+#!TAG TEST t points=1
+#!TAG SKIPQUESTEXEC
+#!TAG ANSWER essay points=3
+#!TAG HWBEGIN
+y = 2
+#!TAG HWEND
+#!TAG HIDDENBEGIN
+z = 3
+#!TAG HIDDENEND
+# #!TAG HWBEGIN
+# #!TAG HWEND
+#!TAG ANSWER twice
+#!TAG HWBEGIN
+a = 1
+#!TAG HWEND
+#!TAG ANSWER twice
+#!TAG HWBEGIN
+b = 1
+#!TAG HWEND
