@@ -48,7 +48,7 @@ def execution_key(lab: CompiledLab, notebook: CompiledNotebook, version: str, ce
     parts: dict[str, Any] = {
         "cells": [[index, cell_text(content["cells"][index])] for index in cells],
         "modules": {module.name: getattr(module, version) for module in lab.modules},
-        "given": {name: _digest(path) for name, path in lab.given.items()},
+        "given": {name: _digest(path) for name, path in {**lab.given, **lab.kept}.items()},
         "profile": os.environ.get("LABS_PROFILE", ""),
         "python": sys.version,
         "libraries": [_version(name) for name in _LIBRARIES],

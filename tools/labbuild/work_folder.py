@@ -22,7 +22,8 @@ def fill_folder(lab: CompiledLab, folder: Path, version: Literal["student", "sol
         version: which text of the companion modules.
 
     """
-    for name, source in lab.given.items():
+    files = {**lab.given, **lab.kept} if version == "solution" else lab.given
+    for name, source in files.items():
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.stat().st_size > _LARGE_FILE:
