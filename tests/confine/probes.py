@@ -470,7 +470,7 @@ def pin_to_a_processor(stage: Stage) -> object:
 @probe
 def change_scheduler(stage: Stage) -> object:
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    return "changed"
+    return _effect(os.sched_getscheduler(0) == os.SCHED_BATCH)
 
 
 @probe

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from labgrade.confine.cgroup import sweep
+from labgrade.confine.cgroup import Box, make_box, sweep
+from labgrade.confine.folders import make_work_dir, remove_tree
 from labgrade.confine.launch import wrap_command
 from labgrade.confine.level import ConfineError, Feature, Features, Level
 from labgrade.confine.middle import enter_level
@@ -18,6 +19,7 @@ from labgrade.confine.steps import choose_level
 
 __all__ = [
     "PRIVATE_WORK_DIR",
+    "Box",
     "ConfineError",
     "Feature",
     "Features",
@@ -27,7 +29,10 @@ __all__ = [
     "available",
     "describe",
     "enter",
+    "make_box",
+    "make_work_dir",
     "readable_by_default",
+    "remove_tree",
     "sweep",
     "wrap_command",
 ]
@@ -44,7 +49,7 @@ def enter(
 
     A second fork happens inside: the call returns only in the student's process. The process that called
     becomes the middle one: it stands outside the student's namespaces, waits, cleans up, writes the report
-    and exits with the student's code (128 + n after signal n). SIGINT to the middle process is passed on, SIGTERM ends the
+    and exits with the student's code (128 + n after signal n). SIGINT to it is passed on, SIGTERM ends the
     student's tree in order; after SIGKILL of the middle process, or the death of its parent, the kernel ends
     the tree.
 

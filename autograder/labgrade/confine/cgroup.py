@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Box", "find", "make", "sweep"]
+__all__ = ["Box", "Place", "find", "make", "make_box", "sweep"]
 
 _PREFIX = "labgrade-"
 _MIB = 1024 * 1024
@@ -103,10 +103,10 @@ class Box:
     folders: tuple[Path, ...]
     entrances: tuple[int, ...] = field(default=())
 
-    def join(self) -> None:
-        """Move the calling process into the box."""
+    def join(self, pid: int = 0) -> None:
+        """Move a process (0: the calling one) into the box; what it forks later is born there."""
         for fd in self.entrances:
-            os.write(fd, b"0")
+            os.write(fd, str(pid).encode("ascii"))
 
     def close(self) -> None:
         """Close the descriptors."""
@@ -198,6 +198,26 @@ def make(place: Place, memory_mib: int, processes: int) -> Box:
             _remove(folder)
         raise
     return Box(place.version, folders, tuple(entrances))
+
+
+def make_box(memory_mib: int, processes: int) -> Box | None:
+    """Make a box for a warmed process and all its children, where this machine lets the grader do so.
+
+    Joining costs some milliseconds, so a box for each child would cost more than the child: one box around
+    the warmed process protects the machine, and each child's own limits protect its neighbours.
+
+    Args:
+        memory_mib: of the whole tree: what the warmed process takes, plus the budget of all places.
+        processes: processes and threads of the whole tree.
+
+    Returns:
+        The box; ``join`` it with the warmed process's id right after that was started, ``remove`` it when it
+        has ended. None where the cgroup file system is not writable.
+
+    """
+    sweep()
+    place = find()
+    return make(place, memory_mib, processes) if place else None
 
 
 def sweep() -> int:

@@ -19,6 +19,7 @@ __all__ = [
     "become_slot",
     "can_change_user",
     "drop_capabilities",
+    "give_to_slot",
     "interpreter_paths",
     "slot_uid",
     "unreadable_for_others",
@@ -141,6 +142,23 @@ def drop_capabilities(keep: int | None = None, through_exec: bool = False) -> No
             prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, keep)
     except OSError as error:
         raise ConfineError("capabilities", str(error)) from error
+
+
+def give_to_slot(folder: str, slot: int) -> None:
+    """Make the slot's user the owner of a folder and of the regular files in it (not of folders below).
+
+    Raises:
+        ConfineError: the system refused.
+
+    """
+    uid = slot_uid(slot)
+    try:
+        with os.scandir(folder) as entries:
+            files = [entry.path for entry in entries if entry.is_file(follow_symlinks=False)]
+        for path in (folder, *files):
+            os.chown(path, uid, uid, follow_symlinks=False)
+    except OSError as error:
+        raise ConfineError("writable-path", str(error)) from error
 
 
 def become_slot(slot: int, keep_capabilities: bool = False) -> int:

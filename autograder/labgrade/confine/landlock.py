@@ -69,6 +69,7 @@ class Rules:
         work: folders in which everything but device nodes may be made, changed and removed.
         devices: single files that may be read and written.
         may_execute: programs under ``read`` may be started.
+        may_use_network: TCP ports may be bound and connected to (in a network that leads nowhere).
 
     """
 
@@ -76,6 +77,7 @@ class Rules:
     work: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     may_execute: bool = False
+    may_use_network: bool = False
 
 
 @cache
@@ -129,9 +131,8 @@ def restrict(rules: Rules) -> int:
     if version < 1:
         raise ConfineError("landlock", "the kernel has no Landlock (5.13 or later, switched on)")
     handled = handled_rights(version)
-    attr = _RulesetAttr(
-        handled, _NETWORK if version >= _NETWORK_FROM else 0, _SCOPE if version >= _SCOPE_FROM else 0
-    )
+    network = _NETWORK if version >= _NETWORK_FROM and not rules.may_use_network else 0
+    attr = _RulesetAttr(handled, network, _SCOPE if version >= _SCOPE_FROM else 0)
     size = 24 if version >= _SCOPE_FROM else 16 if version >= _NETWORK_FROM else 8
     read = READ | EXECUTE if rules.may_execute else READ
     try:

@@ -1,6 +1,7 @@
 """Starting a program confined: for kernels that are not forked from the zygote.
 
-``python -I -m labgrade.confine.launch POLICY -- PROGRAM ARGUMENTS`` confines itself and becomes the program.
+``python -I -m labgrade.confine POLICY KEEP_FDS -- PROGRAM ARGUMENTS`` confines itself and becomes the
+program.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def decode_policy(text: str) -> Policy:
     known = {item.name for item in fields(Policy)}
     if not isinstance(values, dict) or not values.keys() <= known:
         raise ValueError("not a policy")
-    for name in ("readonly_paths", "hidden_paths"):
+    for name in ("readonly_paths", "writable_paths", "hidden_paths"):
         if name in values:
             values[name] = tuple(values[name])
     for name in ("floor", "ceiling"):
@@ -50,6 +51,10 @@ def decode_policy(text: str) -> Policy:
 def wrap_command(policy: Policy, argv: Sequence[str], keep_fds: Sequence[int] = ()) -> list[str]:
     """Return the command that starts ``argv`` confined.
 
+    A Jupyter kernel talks over sockets: give it ``transport="ipc"`` with its connection file and sockets in
+    one of ``writable_paths``, ``allow_fork`` and ``private_network``. That needs level ``full``: below it
+    all sockets are refused.
+
     Args:
         policy: what the program may use; ``allow_exec`` is added, since the program must be started.
         argv: the program, looked up in the policy's PATH, and its arguments.
@@ -62,7 +67,7 @@ def wrap_command(policy: Policy, argv: Sequence[str], keep_fds: Sequence[int] = 
     """
     allowed = replace(policy, allow_exec=True)
     kept = ",".join(map(str, keep_fds))
-    return [sys.executable, "-I", "-m", "labgrade.confine.launch", encode_policy(allowed), kept, "--", *argv]
+    return [sys.executable, "-I", "-m", "labgrade.confine", encode_policy(allowed), kept, "--", *argv]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -71,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
 
     policy_text, kept, separator, *argv = arguments
     if separator != "--" or not argv:
-        raise SystemExit("usage: python -m labgrade.confine.launch POLICY KEEP_FDS -- PROGRAM [ARGUMENTS]")
+        raise SystemExit("usage: python -m labgrade.confine POLICY KEEP_FDS -- PROGRAM [ARGUMENTS]")
     policy = decode_policy(policy_text)
     keep_fds = (0, 1, 2, *map(int, filter(None, kept.split(","))))
     report_fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
@@ -83,7 +88,3 @@ def main(arguments: Sequence[str]) -> int:
     except (ConfineError, OSError) as error:
         print(f"not confined, so not started: {error}", file=sys.stderr, flush=True)
     os._exit(EXIT_NOT_CONFINED)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

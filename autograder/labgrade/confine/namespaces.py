@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import socket
+import struct
 from pathlib import Path
 
 from labgrade.confine.level import ConfineError
@@ -19,11 +22,19 @@ from labgrade.confine.linux import (
 )
 from labgrade.confine.process import set_dumpable
 
-__all__ = ["INSIDE_ID", "enter_user_namespace", "leave", "leave_all_but_processes", "name_host"]
+__all__ = [
+    "INSIDE_ID",
+    "enter_user_namespace",
+    "leave",
+    "leave_all_but_processes",
+    "name_host",
+    "raise_loopback",
+]
 
 INSIDE_ID = 1000
 """The user and group id that an ordinary user's child has inside its user namespace."""
 
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 _WITHOUT_USER = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
 
 
@@ -86,6 +97,22 @@ def leave(with_user_namespace: bool) -> None:
             unshare(_WITHOUT_USER)
     except OSError as error:
         raise ConfineError("namespaces", str(error)) from error
+
+
+def raise_loopback() -> None:
+    """Switch the loopback interface of the new network namespace on; it is the only one there.
+
+    Raises:
+        ConfineError: the kernel refused.
+
+    """
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+            name = struct.pack("16sh14x", b"lo", 0)
+            flags = struct.unpack_from("h", fcntl.ioctl(any_socket, _SIOCGIFFLAGS, name), 16)[0]
+            fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | _IFF_UP))
+    except OSError as error:
+        raise ConfineError("namespaces", f"loopback: {error}") from error
 
 
 def name_host(name: str) -> None:

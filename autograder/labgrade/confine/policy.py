@@ -68,6 +68,9 @@ class Policy:
         processes: processes and threads at the same time.
         open_files: descriptors of each process.
         readonly_paths: what may be read (see :func:`readable_by_default`).
+        writable_paths: folders of the machine in which the child may make, change and remove files; they are
+            shared with whoever else can reach them, so give one to each child (a kernel's sockets lie
+            there). A child with a user id of its own becomes the owner of each and of the files in it.
         hidden_paths: what must stay unreadable even if it lies inside one of ``readonly_paths``; covered
             at level ``full``, a reason to refuse at ``no-namespaces``.
         work_dir: an existing folder that the child may write, used at levels below ``full``; "" for none.
@@ -76,6 +79,9 @@ class Policy:
         allow_fork: the child may make processes (``DataLoader`` workers); honoured only at ``full`` and
             below ``no-namespaces``, since without a PID namespace a process could outlive its tree.
         allow_exec: the child may start programs (kernels that are not forked from the zygote).
+        private_network: the child gets a network of its own that holds nothing but its loopback (level
+            ``full``);
+            without it there are no network sockets at all. Kernels need it between their own threads.
         slot: which of the grader's places this is; gives the user id when the grader is root.
         environment: the child's whole environment, without HOME and TMPDIR, which follow the work folder.
 
@@ -89,12 +95,14 @@ class Policy:
     processes: int = 64
     open_files: int = 256
     readonly_paths: tuple[str, ...] = field(default_factory=readable_by_default)
+    writable_paths: tuple[str, ...] = ()
     hidden_paths: tuple[str, ...] = ()
     work_dir: str = ""
     floor: Level = Level.NO_NAMESPACES
     ceiling: Level = Level.FULL
     allow_fork: bool = False
     allow_exec: bool = False
+    private_network: bool = False
     slot: int = 0
     environment: tuple[tuple[str, str], ...] = (
         ("LANG", "C.UTF-8"),

@@ -102,11 +102,12 @@ def links_on_the_way(path: str) -> list[tuple[str, str]]:
 
 
 @cache
-def lay_out(readonly_paths: tuple[str, ...]) -> Layout:
+def lay_out(readonly_paths: tuple[str, ...], writable_paths: tuple[str, ...] = ()) -> Layout:
     """Look at the machine once and decide what a private file system will show.
 
     Args:
         readonly_paths: what the child may read; paths that do not exist are left out.
+        writable_paths: folders of the machine that it may also change.
 
     Returns:
         The layout; computed once for each value.
@@ -118,10 +119,13 @@ def lay_out(readonly_paths: tuple[str, ...]) -> Layout:
         real = os.path.realpath(path)
         if os.path.exists(real) and not any(real.startswith(above + "/") for above in wanted):
             wanted[real] = shown | _ATTR_NOEXEC
+    wanted |= {os.path.realpath(path): _ATTR_NOSUID | _ATTR_NODEV | _ATTR_NOEXEC for path in writable_paths}
     wanted |= {path: _ATTR_NOSUID | _ATTR_NOEXEC for path in DEVICES if os.path.exists(path)}
     trees = tuple((path, os.path.isdir(path), wanted[path]) for path in sorted(wanted))
     links = dict(
-        link for path in (*readonly_paths, *_TOP_LINKS, *SYSTEM_FILES) for link in links_on_the_way(path)
+        link
+        for path in (*readonly_paths, *writable_paths, *_TOP_LINKS, *SYSTEM_FILES)
+        for link in links_on_the_way(path)
     )
     covered = tuple(path + "/" for path, is_folder, _ in trees if is_folder)
     links = {place: said for place, said in links.items() if not place.startswith(covered)}
@@ -159,7 +163,7 @@ def build(policy: Policy, uid: int, gid: int) -> None:
         OSError: the kernel refused a step.
 
     """
-    layout = lay_out(policy.readonly_paths)
+    layout = lay_out(policy.readonly_paths, policy.writable_paths)
     mount("", "/", "", _MS_REC | _MS_PRIVATE)
     os.chdir("/")
     # All are taken before the new root covers the folder on which it is mounted.

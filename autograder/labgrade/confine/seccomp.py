@@ -31,7 +31,7 @@ _MODE_FILTER = 2
 _CLONE_THREAD = 0x0001_0000
 # NEWTIME NEWNS NEWCGROUP NEWUTS NEWIPC NEWUSER NEWPID NEWNET, and PARENT, which would make a sibling
 _CLONE_REFUSED = 0x7E02_0080 | 0x0000_8000
-_AF_UNIX = 1
+_AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK, _NETLINK_ROUTE = 1, 2, 10, 16, 0
 _F_SETOWN, _F_SETSIG, _F_SETLEASE, _F_NOTIFY = 8, 10, 1024, 1026
 _LOCK_COMMANDS = (5, 6, 7, 36, 37, 38)  # GETLK SETLK SETLKW and OFD_GETLK OFD_SETLK OFD_SETLKW
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
@@ -62,8 +62,7 @@ _NEVER = {
         "flock fanotify_init fanotify_mark inotify_init inotify_init1 inotify_add_watch cachestat"
     ),
     "takes more than its share of the machine": (
-        "sched_setaffinity sched_setscheduler sched_setparam sched_setattr setpriority ioprio_set "
-        "mbind set_mempolicy set_mempolicy_home_node"
+        "sched_setaffinity sched_setattr setpriority ioprio_set mbind set_mempolicy set_mempolicy_home_node"
     ),
     "changes the rules themselves": (
         "seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self lsm_set_self_attr"
@@ -78,6 +77,8 @@ _NEVER = {
 _EXEC = ("execve", "execveat")
 _SOCKETS = ("socket", "socketpair", "bind", "listen", "accept", "accept4", "connect")
 _OTHERS = ("pidfd_open", "pidfd_send_signal", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "tkill")
+# Succeed and do nothing: libraries (ZeroMQ) set what is set already and stop if that fails.
+_PRETENDED = ("sched_setscheduler", "sched_setparam")
 _METADATA = {
     # Landlock does not rule over these: on files of the same user they would work anywhere.
     "changes modes, owners, times and attributes": (
@@ -99,6 +100,7 @@ class Rules:
         allow_fork: processes (never namespaces) may be made, and AF_UNIX sockets, which Python's
             multiprocessing uses between them.
         allow_exec: programs may be started.
+        allow_network: internet sockets may be made (in a network namespace that leads nowhere).
         only_signal: the only process id that may be signalled; None where a PID namespace limits that.
         freeze_metadata: calls that change modes, owners, times and attributes of files succeed
             and do nothing.
@@ -108,6 +110,7 @@ class Rules:
 
     allow_fork: bool = False
     allow_exec: bool = False
+    allow_network: bool = False
     only_signal: int | None = None
     freeze_metadata: bool = False
     refuse_truncate: bool = False
@@ -141,6 +144,17 @@ def _when_bits(index: int, bits: int, then: int, otherwise: int | None = None) -
     body.add(bpf.RETURN, then)
     if otherwise is not None:
         body.add(bpf.RETURN, otherwise)
+    return body
+
+
+def _allow_families(families: Iterable[int], with_routes: bool) -> Program:
+    refuse, allow = bpf.errno_verdict(errno.EPERM), bpf.ALLOW
+    body = _when_low(0, families, allow)
+    if with_routes:  # libraries list the interfaces
+        body.add(bpf.JUMP_IF_EQUAL, _AF_NETLINK, 1, 0)
+        body.add(bpf.RETURN, refuse)
+        body.extend(_when_low(2, [_NETLINK_ROUTE], allow))
+    body.add(bpf.RETURN, refuse)
     return body
 
 
@@ -182,7 +196,8 @@ def build(rules: Rules, architecture: str) -> Program:
     if rules.only_signal is not None:
         denied += _OTHERS
     if rules.allow_fork:
-        program.for_call(numbered("socket"), _when_low(0, [_AF_UNIX], allow, refuse))
+        families = (_AF_UNIX, _AF_INET, _AF_INET6) if rules.allow_network else (_AF_UNIX,)
+        program.for_call(numbered("socket"), _allow_families(families, rules.allow_network))
         program.for_call(numbered("socketpair"), _when_low(0, [_AF_UNIX], allow, refuse))
         program.for_call(numbered("clone"), _when_bits(0, _CLONE_REFUSED, refuse, allow))
     else:
@@ -194,6 +209,7 @@ def build(rules: Rules, architecture: str) -> Program:
     # The flags of clone3 lie in memory, where a filter cannot look; libraries fall back to clone.
     program.verdict_for_calls([numbered("clone3")], bpf.errno_verdict(errno.ENOSYS))
     program.verdict_for_calls(_numbers(denied, architecture), refuse)
+    program.verdict_for_calls(_numbers(_PRETENDED, architecture), bpf.errno_verdict(0))
     if rules.freeze_metadata:
         program.verdict_for_calls(_numbers(_names(_METADATA), architecture), bpf.errno_verdict(0))
     program.for_call(

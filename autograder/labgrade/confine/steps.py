@@ -111,7 +111,7 @@ def check(plan: Plan) -> None:
     if plan.level is not Level.NO_NAMESPACES:
         return
     for secret in plan.policy.hidden_paths:
-        for shown in (*plan.policy.readonly_paths, plan.policy.work_dir):
+        for shown in (*plan.policy.readonly_paths, *plan.policy.writable_paths, plan.policy.work_dir):
             real, above = os.path.realpath(secret), os.path.realpath(shown) if shown else ""
             if above and (real == above or real.startswith(above.rstrip("/") + "/")):
                 raise ConfineError("hidden-path", f"{secret} lies inside {shown}, which the child reads")
@@ -129,10 +129,11 @@ def _set_environment(policy: Policy, work_dir: str) -> None:
 def _landlock_rules(plan: Plan, work_dir: str) -> landlock.Rules:
     policy = plan.policy
     if plan.level is Level.FULL:
-        work = (work_dir, "/tmp", "/dev/shm")  # noqa: S108 - of the child's own
-        return landlock.Rules(("/",), work, rootfs.DEVICES, policy.allow_exec)
+        work = (work_dir, *policy.writable_paths, "/tmp", "/dev/shm")  # noqa: S108 - of the child's own
+        return landlock.Rules(("/",), work, rootfs.DEVICES, policy.allow_exec, policy.private_network)
     read = (*policy.readonly_paths, *rootfs.SYSTEM_FILES, rootfs.CPU_FOLDER, *_PROC_FILES)
-    return landlock.Rules(read, (work_dir,) if work_dir else (), rootfs.DEVICES, policy.allow_exec)
+    work = (*((work_dir,) if work_dir else ()), *policy.writable_paths)
+    return landlock.Rules(read, work, rootfs.DEVICES, policy.allow_exec)
 
 
 def _seccomp_rules(plan: Plan) -> seccomp.Rules:
@@ -140,6 +141,7 @@ def _seccomp_rules(plan: Plan) -> seccomp.Rules:
     return seccomp.Rules(
         allow_fork=plan.may_fork,
         allow_exec=plan.policy.allow_exec,
+        allow_network=plan.policy.private_network and plan.level is Level.FULL,
         only_signal=os.getpid() if alone else None,
         freeze_metadata=alone and not plan.slot_uid,
         refuse_truncate=landlock.abi() < 3,
@@ -155,7 +157,7 @@ def _offer_to_memory_killer() -> None:
 def warm(plan: Plan) -> None:
     """Compute once, before forking, what every child of this plan would compute again."""
     if plan.level is Level.FULL:
-        rootfs.lay_out(plan.policy.readonly_paths)
+        rootfs.lay_out(plan.policy.readonly_paths, plan.policy.writable_paths)
         seccomp.assemble(_seccomp_rules(plan))
     landlock.abi()
 
@@ -183,6 +185,8 @@ def confine(plan: Plan, alive_fd: int, nest_user_namespace: bool = False) -> Non
         except OSError as error:
             raise ConfineError("file-system", str(error)) from error
         namespaces.name_host("student")
+        if policy.private_network:
+            namespaces.raise_loopback()
         if nest_user_namespace:
             namespaces.enter_user_namespace()
     _set_environment(policy, work_dir)
@@ -190,6 +194,8 @@ def confine(plan: Plan, alive_fd: int, nest_user_namespace: bool = False) -> Non
         counted = plan.slot_uid or (level is Level.FULL and _counts_processes_in_user_namespaces())
         rlimits.apply(policy, rlimits.address_space_mib(), limit_processes=counted)
     if plan.slot_uid:
+        for path in policy.writable_paths:
+            credentials.give_to_slot(path, policy.slot)
         credentials.become_slot(policy.slot, keep_capabilities=True)
     if plan.slot_uid or level.reaches(Level.NO_NAMESPACES):
         keep = credentials.CAP_DAC_READ_SEARCH if plan.keep_read_capability else None
