@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import io
 import json
+import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
 from labgrade.config import Options
 from labgrade.course import CourseSettings, read_course
 from labgrade.ipynb import format_notebook
@@ -27,7 +28,8 @@ COURSE = Path(__file__).parents[1] / "courses" / "plain"
 Notebook = dict[str, Any]
 
 RIGHT = {
-    "total": "def total(values):\n    result = 0\n    for value in values:\n        result = result + value\n    return result",
+    "total": "def total(values):\n    result = 0\n    for value in values:\n        result = result + value\n"
+    "    return result",
     "root": "def root(value):\n    return int(value ** 0.5)",
     "by-hand": "print([1, 2, 3])",
     "essay": "It depends on the language.",
@@ -140,6 +142,16 @@ def nbgrader_api() -> Iterator[Any]:
         import nbgrader.api
 
         yield nbgrader.api
+
+
+@pytest.fixture(scope="session")
+def nbgraders_gradebook(nbgrader_api: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an empty gradebook that nbgrader made; to be copied, not changed. nbgrader runs alembic for it."""
+    path = tmp_path_factory.mktemp("nbgrader") / "gradebook.db"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+        nbgrader_api.Gradebook(f"sqlite:///{path}", "plain").close()
+    return path
 
 
 @pytest.fixture

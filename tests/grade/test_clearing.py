@@ -6,7 +6,6 @@ import warnings
 from typing import Any
 
 import pytest
-
 from labgrade.clearing import COVER, ClearingRules, MarksError, cover_hidden, hidden_lines
 
 RULES = ClearingRules()

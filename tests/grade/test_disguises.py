@@ -1,4 +1,4 @@
-"""The same right answers in many disguises: editors, exports, copies and accidents change nothing that is run."""
+"""The same right answers in many disguises: what editors, exports and accidents do changes nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from labgrade.intake import RawSubmission
 from labgrade.ipynb import format_notebook
 from labgrade.lab import Lab
@@ -262,7 +261,8 @@ def answer_split_in_two(notebook: Notebook) -> None:
     notebook["cells"][at]["source"] = "def helper(a, b):\n    return a + b"
     new = {"cell_type": "code", "id": "half", "metadata": {}, "outputs": [], "execution_count": None}
     new["source"] = (
-        "def total(values):\n    result = 0\n    for v in values:\n        result = helper(result, v)\n    return result"
+        "def total(values):\n    result = 0\n    for v in values:\n        result = helper(result, v)\n"
+        "    return result"
     )
     notebook["cells"].insert(at + 1, new)
 
@@ -408,7 +408,7 @@ def test_prepare_lost_metadata_matches_each_answer(
 
 
 def test_prepare_essay_below_its_empty_cell_is_taken(lab: Lab, answered: dict[str, Notebook]) -> None:
-    """A hand-graded answer in a new text cell below goes to the place where it is graded, for a person to see."""
+    """A hand-graded answer in a new cell below goes where it is graded, for a person to see."""
     words = answered["words.ipynb"]
     at = _at(words, "essay")
     words["cells"][at]["source"] = "YOUR ANSWER HERE"

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from labgrade.ipynb import NotebookError, format_notebook, read_notebook
 
 

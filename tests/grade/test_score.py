@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import pytest
-
 from labgrade.intake import RawSubmission
 from labgrade.ipynb import format_notebook
 from labgrade.lab import Lab
@@ -56,7 +55,7 @@ def test_score_outputs_follows_nbgrader(outputs: list[dict[str, Any]], points: f
     "text", ["nan", "-1", "-0.5", "inf", "'text'", "<object at 0x1>", "", "[1.0]", "4.0001"]
 )
 def test_score_outputs_no_number_in_range_fails_closed(text: str) -> None:
-    """What is no number from 0 to the maximum gives nothing and says why; nbgrader gives full marks or stops."""
+    """What is no number in range gives nothing and says why; nbgrader gives full marks or stops."""
     points, reason = score_outputs([_result(text)], 4.0)
     assert points == 0.0
     assert reason
