@@ -210,7 +210,10 @@ class Engine:
         with theirs:
             self._verifier = hub.line.fork({"role": "verifier", "folder": folder}, [theirs.fileno()])
         self._channel = Channel(ours, max_header=1 << 20, max_raw=_MAX_BYTES)
-        self._channel.send(b"lab", [msgspec.msgpack.encode(lab)])
+        trial = tempfile.mkdtemp(prefix="trial-", dir=self._folder)
+        launch = {"role": "child", "folder": trial}
+        order = {"lab": lab, "tests": self._tests, "limits": self.limits, "launch": launch}
+        self._channel.send(b"lab", [msgspec.msgpack.encode(order)])
         try:
             self._channel.receive(time.monotonic() + _PREPARE_S)
         except DeadlinePassedError:

@@ -83,7 +83,7 @@ class _Server:
 
     # ---- cells ----
 
-    def _cell(self, source: str, count: int) -> tuple[bool, str, str, int]:
+    def _cell(self, source: str, count: int) -> tuple[bool, str]:
         outputs, shell = self._outputs, self._shell
         shell.execution_count = count
         outputs.start_cell()
@@ -104,8 +104,7 @@ class _Server:
             self._busy = False
         outputs.end_cell()
         ok = bool(result is not None and result.success)
-        name, text = shell.error or ("", "")
-        return ok, name, text[:2000], count
+        return ok, shell.error[0] if shell.error else ""
 
     # ---- questions ----
 

@@ -9,7 +9,6 @@ import linecache
 import random
 import sys
 import types
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +26,6 @@ class Given:
         namespace: the one dictionary that all functions of the given cells have as their globals.
         bound: position of a cell -> the names that it binds, with their values.
         failed: position of a cell -> why its statements did not run here.
-        random: state of the random number generators after the last given cell.
 
     """
 
@@ -51,13 +49,12 @@ def seed_all(seed: int) -> None:
         sys.modules["torch"].default_generator.manual_seed(seed)
 
 
-def compute_given(notebook: NotebookSpec, plan: NotebookPlan, needed: Mapping[int, frozenset[str]]) -> Given:
+def compute_given(notebook: NotebookSpec, plan: NotebookPlan) -> Given:
     """Run the statements of given cells that need nothing of the student's.
 
     Args:
         notebook: the instructor's.
         plan: of its cells.
-        needed: not used by tests, position -> names; such cells are left out.
 
     """
     module = types.ModuleType("__main__")

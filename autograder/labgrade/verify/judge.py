@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 import types
@@ -14,15 +15,20 @@ from labgrade.model import (
     CellRun,
     CellSpec,
     CellState,
+    Finding,
     LabSpec,
     Limits,
     PreparedNotebook,
     PreparedSubmission,
+    Severity,
 )
 from labgrade.verify.cells import run_test_cell
 from labgrade.verify.given import Given, seed_all
 from labgrade.verify.hubline import HubLine
+from labgrade.verify.inkernel import run_in_kernel
+from labgrade.verify.modes import Modes
 from labgrade.verify.names import NotebookPlan
+from labgrade.verify.seeds import take_seeds
 from labgrade.verify.sources import StudentTexts
 from labgrade.verify.student import Student
 
@@ -34,11 +40,20 @@ Tell = Callable[[str, int, int, Any], None]
 
 @dataclass(frozen=True, slots=True)
 class PreparedLab:
-    """A lab as the trusted process has understood it."""
+    """A lab as the trusted process has understood it.
+
+    Args:
+        spec: the lab.
+        plans: of its notebooks.
+        given: what their given cells compute.
+        modes: the test cells that run in the student's process, and why.
+
+    """
 
     spec: LabSpec
     plans: tuple[NotebookPlan, ...]
     given: tuple[Given, ...]
+    modes: Modes
 
 
 @dataclass
@@ -51,6 +66,7 @@ class Judge:
         launch: the request that makes a child.
         limits: of the submission.
         tell: takes the results one by one.
+        modes: the test cells that run in the student's process.
 
     """
 
@@ -59,6 +75,7 @@ class Judge:
     launch: Mapping[str, Any]
     limits: Limits
     tell: Tell
+    modes: Modes
 
     def run(self, submission: PreparedSubmission, start: tuple[int, int] = (0, 0)) -> None:
         """Run all notebooks; each starts with a fresh process, as a kernel would."""
@@ -86,6 +103,7 @@ class _NotebookWalk:
         self._student.texts = StudentTexts.of(notebook, submission.files, self._plan.modules)
         self._applied = -1
         self._wanted: set[str] = set()
+        self._echoed = _find_echoed(notebook, self._plan)
 
     def run(self, start: int) -> None:
         """Walk through the cells; those before ``start`` were told about by an earlier judge."""
@@ -145,8 +163,27 @@ class _NotebookWalk:
             self._namespace.update(self._student.find(names))
 
     def _test(self, position: int, spec: CellSpec, count: int) -> None:
+        reason = self._judge.modes.get((self._index, spec.index))
+        if reason is not None:
+            ran, run = run_in_kernel(self._student, spec, count, reason)
+            self._tell("cell", position, ran)
+            self._tell("test", position, run)
+            if run.reason.partition("tampered: ")[1]:
+                self._find("tampered", run.reason.rpartition("tampered: ")[2], spec)
+            return
+        self._test_apart(position, spec, count)
+        if spec.index in self._echoed:
+            # What the student saw of this cell, run where the student's later cells expect what it binds.
+            self._student.run_cell(spec.released, count)
+
+    def _find(self, code: str, message: str, spec: CellSpec) -> None:
+        finding = Finding(code, message, Severity.LOOK, self._notebook.spec.name, spec.grade_id)
+        self._tell("finding", spec.index, finding)
+
+    def _test_apart(self, position: int, spec: CellSpec, count: int) -> None:
         self._advance(spec)
         seed_all(_seed_of(self._judge.lab.spec) + spec.index)
+        take_seeds()  # those of given cells have had their turn in the student's process
         self._fetch(spec)
         student = self._student
         limit = self._judge.limits.cell_s
@@ -179,6 +216,25 @@ class _StudentModule(types.ModuleType):
         if name not in found:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         return found[name]
+
+
+def _find_echoed(notebook: PreparedNotebook, plan: NotebookPlan) -> frozenset[int]:
+    """Return the test cells that bind what a later cell of the student's, or a given one, speaks of."""
+    found = set()
+    elsewhere = {name for part in plan.cells.values() if not part.is_test for name in part.binds}
+    for position, cell in enumerate(notebook.cells):
+        part = plan.cells.get(cell.spec.index) if cell.spec is not None else None
+        if part is None or not part.is_test:
+            continue
+        names = {name for name in part.binds - elsewhere if not name.startswith("test_")}
+        later = [
+            other.source
+            for other in notebook.cells[position + 1 :]
+            if other.spec is None or not other.spec.is_test
+        ]
+        if any(re.search(rf"\b{re.escape(name)}\b", text) for name in names for text in later):
+            found.add(part.index)
+    return frozenset(found)
 
 
 def _seed_of(lab: LabSpec) -> int:

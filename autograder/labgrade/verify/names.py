@@ -33,6 +33,7 @@ class CellPlan:
         trusted_names: names that these bind.
         student_names: all names that are the student's once this cell has run.
         reads: names that the cell reads.
+        binds: names that the cell binds.
         kernel_reason: why a test cell needs the student's kernel; "" if it does not.
 
     """
@@ -43,6 +44,7 @@ class CellPlan:
     trusted_names: frozenset[str] = frozenset()
     student_names: frozenset[str] = frozenset()
     reads: frozenset[str] = frozenset()
+    binds: frozenset[str] = frozenset()
     kernel_reason: str = ""
 
 
@@ -124,16 +126,17 @@ def plan_notebook(
 
     """
     student: set[str] = set()
+    tested: set[str] = set()
     plans: dict[int, CellPlan] = {}
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
-        plans[cell.index] = _plan_cell(cell, student, modules, stubs)
+        plans[cell.index] = _plan_cell(cell, student, tested, modules, stubs)
     return NotebookPlan(plans, modules)
 
 
 def _plan_cell(
-    cell: CellSpec, student: set[str], modules: frozenset[str], stubs: Mapping[str, bytes]
+    cell: CellSpec, student: set[str], tested: set[str], modules: frozenset[str], stubs: Mapping[str, bytes]
 ) -> CellPlan:
     try:
         tree = ast.parse(to_python(cell.source))
@@ -145,15 +148,27 @@ def _plan_cell(
         kernel = sorted(reads & _SHELL_NAMES - binds)
         reason = f"it uses {kernel[0]}" if kernel else ""
         names = frozenset(student)
+        # Given cells below that use what a test binds get it where tests are not: in the student's process.
+        tested |= binds - student
         student -= binds
-        return CellPlan(cell.index, True, student_names=names, reads=frozenset(reads), kernel_reason=reason)
+        return CellPlan(
+            cell.index,
+            True,
+            student_names=names,
+            reads=frozenset(reads),
+            binds=frozenset(binds),
+            kernel_reason=reason,
+        )
     trusted: list[ast.stmt] = []
     trusted_names: set[str] = set()
     for statement in tree.body:
-        bound = _follow(statement, student, modules, stubs, is_answer=cell.solution)
+        bound = _follow(
+            statement, student, modules, stubs, is_answer=cell.solution or _uses(statement, tested)
+        )
         if bound is not None:
             trusted.append(statement)
             trusted_names |= bound
+            tested -= bound
     return CellPlan(
         cell.index,
         False,
@@ -161,7 +176,12 @@ def _plan_cell(
         frozenset(trusted_names),
         frozenset(student),
         frozenset(reads),
+        frozenset(binds),
     )
+
+
+def _uses(statement: ast.stmt, names: set[str]) -> bool:
+    return bool(names and _names_of_module([statement])[0] & names)
 
 
 def _follow(

@@ -6,22 +6,25 @@ import os
 import signal
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from labkit.checks import trust_folder
 
-from labgrade.model import LabSpec, Limits, PreparedSubmission
+from labgrade.model import LabSpec, Limits, PreparedSubmission, TestCellRun
 from labgrade.verify.given import compute_given, seed_all
 from labgrade.verify.hubline import HubGoneError, HubLine
 from labgrade.verify.judge import Judge, PreparedLab
+from labgrade.verify.modes import Modes, decide_modes
 from labgrade.verify.names import plan_notebook, student_modules
+from labgrade.verify.seeds import forward_seeds
 from labgrade.wire import Channel, ChannelClosedError
 
-__all__ = ["LOST_HUB", "MAX_SUBMISSION_BYTES", "run_verifier"]
+__all__ = ["LOST_HUB", "MAX_MESSAGE_BYTES", "run_verifier"]
 
-MAX_SUBMISSION_BYTES = 1 << 30
+MAX_MESSAGE_BYTES = 1 << 30
 LOST_HUB = 72
 """Exit code of a judge that could not get a child from the warm process."""
 
@@ -39,6 +42,7 @@ def run_verifier(connection: socket.socket, control: socket.socket, request: dic
     os.environ["NBGRADER_EXECUTION"] = "autograde"
     # What raises in our own code while it asks the student's process is not the student's text.
     trust_folder(Path(__file__).parents[1])
+    forward_seeds()
     keep = {0, 1, 2, connection.fileno(), control.fileno()}
     for descriptor in range(3, 256):
         if descriptor not in keep:
@@ -46,7 +50,7 @@ def run_verifier(connection: socket.socket, control: socket.socket, request: dic
                 os.close(descriptor)
             except OSError:
                 continue
-    channel = Channel(connection, max_header=MAX_SUBMISSION_BYTES, max_raw=MAX_SUBMISSION_BYTES)
+    channel = Channel(connection, max_header=MAX_MESSAGE_BYTES, max_raw=MAX_MESSAGE_BYTES)
     line = HubLine(control)
     lab: PreparedLab | None = None
     while True:
@@ -56,13 +60,23 @@ def run_verifier(connection: socket.socket, control: socket.socket, request: dic
             return
         kind = bytes(header)
         if kind == b"lab":
-            lab = _prepare(msgspec.msgpack.decode(raw, type=LabSpec), request["folder"])
+            order = msgspec.msgpack.decode(raw, type=Order)
+            lab = _prepare(order, request["folder"], line)
             channel.send(b"ready")
         elif kind == b"grade":
             assert lab is not None
             task = msgspec.msgpack.decode(raw, type=Task)
-            code = _fork_judge(channel, lab, line, task)
-            channel.send(b"done", [msgspec.msgpack.encode(code)])
+            _, status = os.waitpid(_fork_judge(channel, lab, line, task), 0)
+            channel.send(b"done", [msgspec.msgpack.encode(os.waitstatus_to_exitcode(status))])
+
+
+class Order(msgspec.Struct):
+    """A lab, and how to grade it."""
+
+    lab: LabSpec
+    tests: str
+    limits: Limits
+    launch: dict[str, Any]
 
 
 class Task(msgspec.Struct):
@@ -74,21 +88,61 @@ class Task(msgspec.Struct):
     start: tuple[int, int] = (0, 0)
 
 
-def _prepare(spec: LabSpec, folder: str) -> PreparedLab:
+def _prepare(order: Order, folder: str, line: HubLine) -> PreparedLab:
+    spec = order.lab
     os.chdir(folder)
     sys.path.insert(0, folder)
+    stubs = {**spec.student_files, **{p: d for p, d in spec.given_files.items() if p.endswith(".py")}}
     plans, given = [], []
     for notebook in spec.notebooks:
         modules = student_modules(spec.given_files, spec.student_files, notebook)
-        stubs = {**spec.student_files, **{p: d for p, d in spec.given_files.items() if p.endswith(".py")}}
         plan = plan_notebook(notebook, modules, stubs)
         seed_all(0)
         plans.append(plan)
-        given.append(compute_given(notebook, plan, {}))
-    return PreparedLab(spec, tuple(plans), tuple(given))
+        given.append(compute_given(notebook, plan))
+    prepared = PreparedLab(spec, tuple(plans), tuple(given), {})
+    if order.tests == "in-kernel":
+        modes = {
+            (number, cell.index): "it was asked for"
+            for number, notebook in enumerate(spec.notebooks)
+            for cell in notebook.cells
+            if cell.is_test
+        }
+    else:
+
+        def trial(submission: PreparedSubmission, modes: Modes) -> dict[tuple[int, int], TestCellRun]:
+            return _try(prepared, line, order, submission, modes)
+
+        modes = decide_modes(spec, prepared.plans, trial)
+    return replace(prepared, modes=modes)
+
+
+def _try(
+    lab: PreparedLab, line: HubLine, order: Order, submission: PreparedSubmission, modes: Modes
+) -> dict[tuple[int, int], TestCellRun]:
+    """Grade a submission in a judge of its own and return what its test cells are worth."""
+    ours, theirs = socket.socketpair()
+    channel = Channel(theirs, max_header=MAX_MESSAGE_BYTES, max_raw=MAX_MESSAGE_BYTES)
+    found: dict[tuple[int, int], TestCellRun] = {}
+    results = Channel(ours, max_header=MAX_MESSAGE_BYTES, max_raw=MAX_MESSAGE_BYTES)
+    pid = _fork_judge(channel, replace(lab, modes=modes), line, Task(submission, order.limits, order.launch))
+    channel.close()
+    try:
+        while True:
+            header, raw = results.receive()
+            if header == b"test":
+                notebook, cell, run = msgspec.msgpack.decode(raw, type=tuple[int, int, TestCellRun])
+                found[notebook, cell] = run
+    except ChannelClosedError:
+        pass
+    finally:
+        results.close()
+    os.waitpid(pid, 0)
+    return found
 
 
 def _fork_judge(channel: Channel, lab: PreparedLab, line: HubLine, task: Task) -> int:
+    """Fork the trusted process of one submission and return its process id."""
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
@@ -107,8 +161,7 @@ def _fork_judge(channel: Channel, lab: PreparedLab, line: HubLine, task: Task) -
             os.write(2, traceback.format_exc().encode())
         finally:
             os._exit(code)
-    _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status)
+    return pid
 
 
 def _judge(channel: Channel, lab: PreparedLab, line: HubLine, task: Task) -> None:
@@ -116,4 +169,4 @@ def _judge(channel: Channel, lab: PreparedLab, line: HubLine, task: Task) -> Non
         message = (notebook, cell) if kind == "at" else (notebook, cell, value)
         channel.send(kind.encode(), [msgspec.msgpack.encode(message)])
 
-    Judge(lab, line, task.launch, task.limits, tell).run(task.submission, task.start)
+    Judge(lab, line, task.launch, task.limits, tell, lab.modes).run(task.submission, task.start)

@@ -19,6 +19,7 @@ from labkit.checks.judge import TestTimeout
 from labgrade.model import CellRun, CellState, Limits
 from labgrade.verify.hubline import ChildProcess, HubLine
 from labgrade.verify.proxy import Proxy, reference_of
+from labgrade.verify.seeds import take_seeds
 from labgrade.verify.shown import Shown, error_output, timeout_output
 from labgrade.verify.sources import StudentTexts
 from labgrade.wire import (
@@ -97,7 +98,6 @@ class Student:
     epoch: int = 0
     deadline: float | None = None
     replays: int = 0
-    pending_seeds: list[tuple[str, int]] = field(default_factory=list)
     texts: StudentTexts = field(default_factory=lambda: StudentTexts(()))
     _channel: Channel | None = None
     _process: ChildProcess | None = None
@@ -172,12 +172,13 @@ class Student:
 
     # ---- cells ----
 
-    def run_cell(self, source: str, count: int) -> CellRun:
+    def run_cell(self, source: str, count: int, *, remember: bool = True) -> CellRun:
         """Run one cell.
 
         Args:
             source: its text.
             count: its execution count.
+            remember: run it again in a process that has to be started again.
 
         """
         started = time.monotonic()
@@ -186,9 +187,9 @@ class Student:
             if self._channel is None:
                 self._revive()
             self.deadline = time.monotonic() + self.limits.cell_s
-            ok, name, text, _ = self._exchange("cell", (source, count), shown.take)
+            ok, name = self._exchange("cell", (source, count), shown.take)
         except StudentTimeoutError:
-            if self._channel is not None:
+            if self._channel is not None and remember:
                 self._transcript.append((source, count))
             shown.add_text("stdout", self._written())
             shown.outputs.append(timeout_output(self.limits.cell_s))
@@ -201,7 +202,8 @@ class Student:
             return shown.run(state, started, count)
         finally:
             self.deadline = None
-        self._transcript.append((source, count))
+        if remember:
+            self._transcript.append((source, count))
         shown.add_text("stdout", self._written())
         state = CellState.OK if ok is True else CellState.ERROR
         if state is CellState.ERROR and name == "MemoryError":
@@ -248,7 +250,7 @@ class Student:
         return self._ask(operation, args)
 
     def _ask(self, operation: str, args: tuple[Any, ...]) -> Any:
-        seeds, self.pending_seeds = self.pending_seeds, []
+        seeds = take_seeds()
         torch = sys.modules.get("torch")
         with_grad = torch.is_grad_enabled() if torch is not None else True
         self._inputs, self._remote = [], []

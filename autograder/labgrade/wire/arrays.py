@@ -110,7 +110,11 @@ def _encode_tensor(encoder: Encoder, value: Any, torch: Any) -> list[Any] | None
         size = plain.numel() * _TORCH_SIZES[name]
         raw = plain.reshape(-1).view(torch.uint8).numpy().data if size else b""
         flags = int(value.requires_grad) | 2 * int(type(value) is torch.nn.Parameter)
-        return [Tag.TENSOR, name, list(value.shape), flags, encoder.add_raw(raw, size)]
+        node = [Tag.TENSOR, name, list(value.shape), flags, encoder.add_raw(raw, size)]
+        gradient = value.grad if flags & 1 and value.is_leaf else None
+        if type(gradient) is torch.Tensor:
+            node.append(_encode_tensor(encoder, gradient.detach(), torch))
+        return node
 
 
 def _shape(node: Any) -> tuple[int, ...]:
@@ -208,8 +212,15 @@ def _decode_tensor(decoder: Decoder, node: list[Any], depth: int) -> Any:
     if flags and not may_need_grad and flags & 1:
         raise CodecError("a wrong tensor")
     if flags & 2:
-        return torch.nn.Parameter(tensor, requires_grad=bool(flags & 1))
-    return tensor.requires_grad_(True) if flags & 1 else tensor
+        tensor = torch.nn.Parameter(tensor, requires_grad=bool(flags & 1))
+    elif flags & 1:
+        tensor.requires_grad_(True)
+    if len(node) > 5 and node[5] is not None:
+        gradient = decoder.value(node[5], depth + 1)
+        if type(gradient) is not torch.Tensor or not flags & 1:
+            raise CodecError("a wrong gradient")
+        tensor.grad = gradient  # torch itself checks shape and dtype
+    return tensor
 
 
 def _decode_torch_dtype(decoder: Decoder, node: list[Any], depth: int) -> Any:
