@@ -16,6 +16,7 @@ from labgrade.confine.nursery import Nursery
 from labgrade.confine.policy import PRIVATE_WORK_DIR, Policy, readable_by_default
 from labgrade.confine.probe import available, describe
 from labgrade.confine.steps import choose_level
+from labgrade.confine.supervise import end_hogs
 
 __all__ = [
     "PRIVATE_WORK_DIR",
@@ -28,6 +29,7 @@ __all__ = [
     "Policy",
     "available",
     "describe",
+    "end_hogs",
     "enter",
     "make_box",
     "make_work_dir",

@@ -18,6 +18,7 @@ from labgrade.confine.linux import (
     CLONE_NEWUSER,
     CLONE_NEWUTS,
     call,
+    mount,
     unshare,
 )
 from labgrade.confine.process import set_dumpable
@@ -29,11 +30,13 @@ __all__ = [
     "leave_all_but_processes",
     "name_host",
     "raise_loopback",
+    "show_own_processes",
 ]
 
 INSIDE_ID = 1000
 """The user and group id that an ordinary user's child has inside its user namespace."""
 
+_MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_SLAVE = 2, 4, 8, 0x4000, 0x80000
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 _WITHOUT_USER = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
 
@@ -49,7 +52,8 @@ def enter_user_namespace(with_processes: bool = False) -> None:
     """Enter a new user namespace, with one id mapped and all rights in it (and none outside it).
 
     Args:
-        with_processes: also a PID namespace that belongs to it, which begins with the next fork.
+        with_processes: also a PID namespace that belongs to it, which begins with the next fork, and a mount
+            namespace, so that its ``/proc`` can be shown (see :func:`show_own_processes`).
 
     Raises:
         ConfineError: the kernel or an administrator does not allow it.
@@ -58,7 +62,7 @@ def enter_user_namespace(with_processes: bool = False) -> None:
     uid, gid = os.geteuid(), os.getegid()
     try:
         set_dumpable()
-        unshare(CLONE_NEWUSER | (CLONE_NEWPID if with_processes else 0))
+        unshare(CLONE_NEWUSER | (CLONE_NEWPID | CLONE_NEWNS if with_processes else 0))
         _map_ids(uid, gid)
     except OSError as error:
         raise ConfineError("namespaces", str(error)) from error
@@ -97,6 +101,20 @@ def leave(with_user_namespace: bool) -> None:
             unshare(_WITHOUT_USER)
     except OSError as error:
         raise ConfineError("namespaces", str(error)) from error
+
+
+def show_own_processes() -> None:
+    """Put this PID namespace's own ``/proc`` in place of the machine's, in a mount namespace of its own.
+
+    Raises:
+        ConfineError: the kernel refused.
+
+    """
+    try:
+        mount("", "/", "", _MS_REC | _MS_SLAVE)  # what is mounted outside later is still seen
+        mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+    except OSError as error:
+        raise ConfineError("namespaces", f"/proc: {error}") from error
 
 
 def raise_loopback() -> None:

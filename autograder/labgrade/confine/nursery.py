@@ -30,6 +30,7 @@ def _settle() -> None:
         process.die_with_parent()
         process.exit_if_closed(alive_fd)
         os.close(alive_fd)
+        namespaces.show_own_processes()
         return
     code = 1
     try:

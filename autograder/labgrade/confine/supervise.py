@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ __all__ = [
     "WATCHED_SIGNALS",
     "Ended",
     "Started",
+    "end_hogs",
     "explain_end",
     "prepare",
     "supervise",
@@ -116,6 +118,29 @@ def uses_too_much(pid: int, limit_mib: int) -> bool:
     """Whether a process and its descendants together hold more memory than the limit."""
     pids = _tree(pid)
     return _resident_mib(pids) > limit_mib and _proportional_mib(pids) > limit_mib
+
+
+def end_hogs(pids: Iterable[int], limit_mib: int) -> list[int]:
+    """Kill those students' trees that hold too much memory together.
+
+    A single process cannot: its address space is limited. To be called from time to time by the process that
+    made them, where no cgroup limits each tree.
+
+    Args:
+        pids: students' processes, children of the caller.
+        limit_mib: what one tree may hold.
+
+    Returns:
+        Those that were killed.
+
+    """
+    ended = []
+    for pid in pids:
+        if list_children(pid) and uses_too_much(pid, limit_mib):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            ended.append(pid)
+    return ended
 
 
 def explain_end(
