@@ -1,4 +1,4 @@
-"""A small sound lab to plant faults in."""
+"""A small sound lab to plant faults in, and to release."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ class LabFolder:
     def line(self, name: str, text: str) -> int:
         lines = (self.path / name).read_text(encoding="utf-8").split("\n")
         return next(number for number, line in enumerate(lines, 1) if text in line)
+
+
+@pytest.fixture(scope="session")
+def lab_type() -> type[LabFolder]:
+    """Give the class itself, for fixtures that live longer than one test."""
+    return LabFolder
 
 
 @pytest.fixture

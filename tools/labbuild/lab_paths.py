@@ -7,13 +7,15 @@ from pathlib import Path
 
 import click
 
+from labbuild.cli.build import labs_of_course
+
 __all__ = ["find_labs"]
 
-_HOME = Path("exercises")
+_EXERCISES = Path("exercises")
 
 
 def find_labs(paths: Sequence[Path]) -> list[Path]:
-    """Return the labs that were asked for, else every folder in ``exercises/`` that has a ``lab.toml``.
+    """Return the labs that were asked for, else every lab in ``exercises/``.
 
     Args:
         paths: folders or source files; a bare name may be a lab in ``exercises/``.
@@ -23,13 +25,10 @@ def find_labs(paths: Sequence[Path]) -> list[Path]:
 
     """
     if not paths:
-        labs = sorted(path.parent for path in _HOME.glob("*/lab.toml"))
-        if not labs:
-            raise click.UsageError("no lab was named, and there is no folder exercises/ with labs here")
-        return labs
+        return labs_of_course()
     found = []
     for path in paths:
-        choices = [choice for choice in (path, _HOME / path) if choice.exists()]
+        choices = [choice for choice in (path, _EXERCISES / path) if choice.exists()]
         if not choices:
             raise click.UsageError(f"there is no {path}")
         found.append(choices[0])

@@ -94,7 +94,7 @@ def table_of(report: LabReport) -> Table:
 
     table = Table(title=f"{report.name} · leaks {report.leaks}", title_justify="left")
     for name, side in [("question", "left"), ("points", "right"), ("solution", "left"), ("stub", "left")]:
-        table.add_column(name, justify="right" if side == "right" else "left")
+        table.add_column(name, justify="right" if side == "right" else "left", overflow="fold")
     for name in ("mutants", "alternatives", "leaks"):
         table.add_column(name, justify="right")
     for question in report.questions:
@@ -112,7 +112,7 @@ def table_of(report: LabReport) -> Table:
 
 def _solution_word(question: QuestionReport) -> str:
     if question.solution is None:
-        return "by hand" if question.kind != "auto" else "not run"
+        return "by hand" if question.kind != "auto" else "not graded" if not question.points else "not run"
     return (
         "full"
         if is_full(question.solution, question.points)
@@ -122,14 +122,14 @@ def _solution_word(question: QuestionReport) -> str:
 
 def _stub_word(question: QuestionReport) -> str:
     if question.stub is None:
-        return "–" if question.kind != "auto" else "not run"
+        return "–" if question.kind != "auto" or not question.points else "not run"
     return "zero" if question.stub == 0 else f"{question.stub:g} points"
 
 
 def _is_sound(question: QuestionReport) -> bool:
     if question.leaks:
         return False
-    if question.kind != "auto":
+    if question.kind != "auto" or not question.points:
         return True
     return (
         question.solution is not None
