@@ -101,8 +101,8 @@ from lab_checks import (
     gru_mistakes,
     gru_parameters,
     mha_mistakes,
-    note_changes,
     numbers,
+    on_copies,
     random_gru,
     random_mha,
     random_rnn,
@@ -111,7 +111,7 @@ from lab_checks import (
 )
 from torch_twins import relative_difference, torch_gru, torch_mha, torch_rnn
 
-from labkit import expect, needs, points, probe
+from labkit import expect, needs, points
 
 # %% [markdown]
 # # 1. A recurrent network
@@ -244,7 +244,7 @@ def test_rnn_is_your_own_and_gives_two_results():
     """`rnn` returns two results and computes them itself."""
     expect_own(rnn, "rnn")
     rng = np.random.default_rng(0)
-    answer = rnn(*random_rnn(rng, 3, 4), numbers(rng, 1, 2, 4), numbers(rng, 2, 2, 3))
+    answer = on_copies(rnn, *random_rnn(rng, 3, 4), numbers(rng, 1, 2, 4), numbers(rng, 2, 2, 3))
     expect_pair(answer, "rnn(wt_h, wt_x, bias, init_state, input_data)")
 
 
@@ -254,7 +254,7 @@ def test_rnn_running_example_equals_torch():
     """On the running example, `rnn` equals `nn.RNN`."""
     inputs = (*rnn_params, h0, x)
     call = "rnn(wt_h, wt_x, bias, init_state, input_data) with B=4, T=12, I=3, H=2"
-    expect_states(rnn(*inputs), torch_rnn(*inputs), call, rnn_mistakes(*inputs))
+    expect_states(on_copies(rnn, *inputs), torch_rnn(*inputs), call, rnn_mistakes(*inputs))
 
 
 @points(0.25)
@@ -273,7 +273,7 @@ def test_rnn_with_as_many_steps_as_sequences_loops_over_time():
     }
     call = "rnn(wt_h, wt_x, bias, init_state, input_data) with B=4, T=4, I=5, H=3"
     expect_states(
-        rnn(*weights, state, data), torch_rnn(*weights, state, data), call, mistakes
+        on_copies(rnn, *weights, state, data), torch_rnn(*weights, state, data), call, mistakes
     )
 
 
@@ -281,11 +281,11 @@ def test_rnn_with_as_many_steps_as_sequences_loops_over_time():
 @needs("test_rnn_is_your_own_and_gives_two_results")
 def test_rnn_in_two_halves_equals_one_pass():
     """Reading the first 5 steps, then the other 7 from the state reached, gives what one pass gives."""
-    whole, _ = rnn(*rnn_params, h0, x)
+    whole, _ = on_copies(rnn, *rnn_params, h0, x)
     expect.finite(whole, call="outputs of rnn(…)")
-    _, state = rnn(*rnn_params, h0, x[:, :5])
-    rest, _ = rnn(*rnn_params, np.reshape(state, (1, B, H)), x[:, 5:])
-    from_zero, _ = rnn(*rnn_params, 0 * h0, x[:, 5:])
+    _, state = on_copies(rnn, *rnn_params, h0, x[:, :5])
+    rest, _ = on_copies(rnn, *rnn_params, np.reshape(state, (1, B, H)), x[:, 5:])
+    from_zero, _ = on_copies(rnn, *rnn_params, 0 * h0, x[:, 5:])
     expect.close(
         rest,
         np.reshape(whole, (B, T, H))[:, 5:],
@@ -304,15 +304,13 @@ def test_rnn_other_sizes_equal_torch():
         weights, state = random_rnn(rng, size_i, size_h), numbers(rng, 1, size_b, size_h)
         data = numbers(rng, size_b, size_t, size_i)
         call = f"rnn(…) with B={size_b}, T={size_t}, I={size_i}, H={size_h}"
-        names = ("wt_h", "wt_x", "bias", "init_state", "input_data")
-        answer, after = probe.call_inplace(rnn, *weights, state, data)
+        answer = on_copies(rnn, *weights, state, data)
         expect_states(
             answer,
             torch_rnn(*weights, state, data),
             call,
             rnn_mistakes(*weights, state, data),
         )
-        note_changes(names, (*weights, state, data), after)
 
 
 @points(0.5)
@@ -322,7 +320,7 @@ def test_rnn_over_64_steps_equals_torch():
     rng = np.random.default_rng(2102)
     inputs = (*random_rnn(rng, 4, 9), numbers(rng, 1, 3, 9), numbers(rng, 3, 64, 4))
     expect_states(
-        rnn(*inputs),
+        on_copies(rnn, *inputs),
         torch_rnn(*inputs),
         "rnn(…) with B=3, T=64, I=4, H=9",
         rnn_mistakes(*inputs),
@@ -334,7 +332,8 @@ def test_rnn_over_64_steps_equals_torch():
 def test_rnn_last_output_equals_final_state():
     """The last output is the final state."""
     rng = np.random.default_rng(2103)
-    outputs, final_state = rnn(
+    outputs, final_state = on_copies(
+        rnn,
         *random_rnn(rng, 3, 5), numbers(rng, 1, 2, 5), numbers(rng, 2, 6, 3)
     )
     last = np.reshape(outputs, (2, 6, 5))[:, -1]
@@ -361,7 +360,7 @@ def test_rnn_edge_sizes_equal_torch():
             numbers(rng, size_b, size_t, size_i),
         )
         call = f"rnn(…) with B={size_b}, T={size_t}, I={size_i}, H={size_h}"
-        expect_states(rnn(*inputs), torch_rnn(*inputs), call, rnn_mistakes(*inputs))
+        expect_states(on_copies(rnn, *inputs), torch_rnn(*inputs), call, rnn_mistakes(*inputs))
 
 
 #!TAG HIDDENEND
@@ -517,7 +516,7 @@ def test_gru_is_your_own_and_gives_two_results():
     """`gru` returns two results and computes them itself."""
     expect_own(gru, "gru")
     rng = np.random.default_rng(0)
-    answer = gru(*random_gru(rng, 3, 4), numbers(rng, 1, 2, 4), numbers(rng, 2, 2, 3))
+    answer = on_copies(gru, *random_gru(rng, 3, 4), numbers(rng, 1, 2, 4), numbers(rng, 2, 2, 3))
     expect_pair(
         answer,
         "gru(linear_trans_r, linear_trans_z, linear_trans_n, init_state, input_data)",
@@ -530,7 +529,7 @@ def test_gru_running_example_equals_torch():
     """On the running example, `gru` equals `nn.GRU`."""
     inputs = (*gru_params, h0, x)
     call = "gru(…) with B=4, T=12, I=3, H=2"
-    expect_states(gru(*inputs), torch_gru(*inputs), call, gru_mistakes(*inputs), read)
+    expect_states(on_copies(gru, *inputs), torch_gru(*inputs), call, gru_mistakes(*inputs), read)
 
 
 @points(0.5)
@@ -546,7 +545,7 @@ def test_gru_two_small_steps_give_known_numbers():
         np.array([[[0.5, -0.5]]], dtype=np.float32),
         np.array([[[1], [-1]]], dtype=np.float32),
     )
-    outputs, _ = gru(*small, state, data)
+    outputs, _ = on_copies(gru, *small, state, data)
     expect.close(
         outputs,
         torch_gru(*small, state, data)[0],
@@ -575,7 +574,7 @@ def test_gru_with_as_many_steps_as_sequences_loops_over_time():
     }
     call = "gru(…) with B=4, T=4, I=5, H=3"
     expect_states(
-        gru(*gates, state, data), torch_gru(*gates, state, data), call, mistakes, read
+        on_copies(gru, *gates, state, data), torch_gru(*gates, state, data), call, mistakes, read
     )
 
 
@@ -617,9 +616,8 @@ def test_gru_other_sizes_equal_torch():
         gates, state = random_gru(rng, size_i, size_h), numbers(rng, 1, size_b, size_h)
         inputs = (*gates, state, numbers(rng, size_b, size_t, size_i))
         call = f"gru(…) with B={size_b}, T={size_t}, I={size_i}, H={size_h}"
-        answer, after = probe.call_inplace(gru, *inputs)
+        answer = on_copies(gru, *inputs)
         expect_states(answer, torch_gru(*inputs), call, hidden_gru_mistakes(*inputs), read)
-        note_changes(("init_state", "input_data"), inputs[3:], after[3:])
 
 
 @points(0.5)
@@ -629,7 +627,7 @@ def test_gru_over_64_steps_equals_torch():
     rng = np.random.default_rng(2202)
     inputs = (*random_gru(rng, 4, 9), numbers(rng, 1, 3, 9), numbers(rng, 3, 64, 4))
     expect_states(
-        gru(*inputs),
+        on_copies(gru, *inputs),
         torch_gru(*inputs),
         "gru(…) with B=3, T=64, I=4, H=9",
         hidden_gru_mistakes(*inputs),
@@ -648,7 +646,7 @@ def test_gru_with_large_arguments_equals_torch():
     inputs = (*gates, numbers(rng, 1, 2, 5), data)
     call = "gru(…) with inputs of ±3,000"
     expect_states(
-        gru(*inputs),
+        on_copies(gru, *inputs),
         torch_gru(*inputs),
         call,
         hidden_gru_mistakes(*inputs),
@@ -665,7 +663,7 @@ def test_gru_with_large_arguments_gives_no_warning():
     data[:, 1] *= -1
     call = "gru(…) with inputs of ±3,000"
     with expect.no_warning(call=call, category=RuntimeWarning, read="hint 2 of the task"):
-        answer = gru(*random_gru(rng, 3, 4), numbers(rng, 1, 2, 4), data)
+        answer = on_copies(gru, *random_gru(rng, 3, 4), numbers(rng, 1, 2, 4), data)
     expect_pair(answer, call)
 
 
@@ -674,7 +672,8 @@ def test_gru_with_large_arguments_gives_no_warning():
 def test_gru_last_output_equals_final_state():
     """The last output is the final state."""
     rng = np.random.default_rng(2205)
-    outputs, final_state = gru(
+    outputs, final_state = on_copies(
+        gru,
         *random_gru(rng, 3, 5), numbers(rng, 1, 2, 5), numbers(rng, 2, 6, 3)
     )
     last = np.reshape(outputs, (2, 6, 5))[:, -1]
@@ -702,7 +701,7 @@ def test_gru_edge_sizes_equal_torch():
         )
         call = f"gru(…) with B={size_b}, T={size_t}, I={size_i}, H={size_h}"
         expect_states(
-            gru(*inputs), torch_gru(*inputs), call, hidden_gru_mistakes(*inputs), read
+            on_copies(gru, *inputs), torch_gru(*inputs), call, hidden_gru_mistakes(*inputs), read
         )
 
 
@@ -1235,7 +1234,7 @@ def expect_attention(weights, X, mistakes):
     """Compare `mha` with `nn.MultiheadAttention`."""
     size_b, size_s, size_e = X.shape
     call = f"mha(Wq, Wk, Wv, Wo, X) with B={size_b}, S={size_s}, E={size_e}, {len(weights[0])} heads"
-    answer, after = probe.call_inplace(mha, *weights, X)
+    answer = on_copies(mha, *weights, X)
     right = torch_mha(*weights, X)
     expect.close(
         answer,
@@ -1244,7 +1243,6 @@ def expect_attention(weights, X, mistakes):
         variants=mistakes(*weights, X),
         read="equations (6) to (8)",
     )
-    note_changes(("X",), (X,), after[4:])
 
 
 @points(0)
@@ -1252,7 +1250,7 @@ def test_mha_is_your_own_and_gives_a_result():
     """`mha` computes attention itself and returns [B, S, E]."""
     expect_own(mha, "mha")
     rng = np.random.default_rng(0)
-    answer = mha(*random_mha(rng, 6, 3), torch.from_numpy(numbers(rng, 2, 4, 6)))
+    answer = on_copies(mha, *random_mha(rng, 6, 3), torch.from_numpy(numbers(rng, 2, 4, 6)))
     expect.true(
         answer is not None,
         "a result",
@@ -1298,7 +1296,7 @@ def test_mha_small_example_gives_known_numbers():
         ]
     ]
     expect.close(
-        mha(*weights, data),
+        on_copies(mha, *weights, data),
         torch_mha(*weights, data),
         call="mha(Wq, Wk, Wv, Wo, X) with B=1, S=3, E=4, 2 heads",
         variants={
@@ -1314,14 +1312,14 @@ def test_mha_small_example_gives_known_numbers():
 def test_mha_exchanged_positions_give_exchanged_results():
     """Exchanging two positions of X exchanges the same two positions of the result, and nothing else."""
     order = [0, 1, 5, 3, 4, 2, 6, 7]
-    before = np.reshape(mha(*mha_params, X), (B, S, E))
+    before = np.reshape(on_copies(mha, *mha_params, X), (B, S, E))
     expect.true(
         np.ptp(before[:, order] - before) > 1e-3,
         "results that differ from each other",
         call="mha(…)",
     )
     expect.close(
-        mha(*mha_params, X[:, order]),
+        on_copies(mha, *mha_params, X[:, order]),
         before[:, order],
         call="mha(Wq, Wk, Wv, Wo, X) with positions 2 and 5 exchanged",
     )
@@ -1389,7 +1387,7 @@ def test_mha_with_large_scores_stays_finite():
         torch.from_numpy(numbers(rng, 2, 4, 6)),
     )
     expect.finite(
-        mha(*weights, data),
+        on_copies(mha, *weights, data),
         call="mha(…) with scores in the thousands",
         read="hint 2 of the task",
     )

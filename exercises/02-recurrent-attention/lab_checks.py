@@ -98,12 +98,28 @@ def expect_states(answer, reference, call, mistakes, read="equation (1)"):
         expect.close(answer[part], right, call=f"{name} of {call}", variants=known, read=read)
 
 
-def note_changes(names, before, after):
-    """Note, at no cost, which inputs a function changed in place."""
-    inputs = {name: np.asarray(value).copy() for name, value in zip(names, before, strict=True)}
-    with expect.unchanged(**inputs):
-        for name, value in zip(names, after, strict=True):
-            inputs[name][...] = value
+def on_copies(function, *inputs):
+    """Call `rnn`, `gru` or `mha` on copies of the inputs; note, at no cost, which of them it changed."""
+    if isinstance(inputs[-1], torch.Tensor):
+        names = ("Wq", "Wk", "Wv", "Wo", "X")
+    elif isinstance(inputs[0], tuple):
+        names = ("linear_trans_r", "linear_trans_z", "linear_trans_n", "init_state", "input_data")
+    else:
+        names = ("wt_h", "wt_x", "bias", "init_state", "input_data")
+    answer, after = probe.call_inplace(function, *inputs)
+    for name, one, other in zip(names, inputs, after, strict=True):
+        for was, is_now in zip(_arrays(one), _arrays(other), strict=True):
+            seen = was.copy()
+            with expect.unchanged(**{name: seen}):
+                seen[...] = is_now
+    return answer
+
+
+def _arrays(value):
+    """Return the arrays in a value, one after the other."""
+    if isinstance(value, (list, tuple)):
+        return [array for part in value for array in _arrays(part)]
+    return [np.asarray(value)]
 
 
 def rnn_mistakes(wt_h, wt_x, bias, h0, x):
