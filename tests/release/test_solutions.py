@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+from labbuild.cli.build import build
 from labbuild.solutions import publish_solutions
 
 
@@ -34,3 +37,21 @@ def test_lab_elsewhere_is_not_copied(tmp_path: Path) -> None:
         assert publish_solutions([lab], tmp_path / "build") == []
     (tmp_path / "solutions").mkdir()
     assert publish_solutions([tmp_path / "labs" / "01"], tmp_path / "build") == []
+
+
+def test_build_with_execution_fills_the_shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`labs build --execute solution` in a course puts the executed notebook into solutions/."""
+    lab = tmp_path / "exercises" / "01-small"
+    kernel = "    display_name: Python 3\n    language: python\n    name: python3\n"
+    header = f"---\njupyter:\n  kernelspec:\n{kernel}---\n"
+    _write(lab / "cells.md", header + "\n# Small\n\n```python\n40 + 2\n```\n")
+    _write(lab / "lab.toml", 'title = "Small"\n')
+    (tmp_path / "solutions").mkdir()
+    monkeypatch.chdir(tmp_path)
+    plain = CliRunner().invoke(build, [], catch_exceptions=False)
+    assert plain.exit_code == 0
+    assert list((tmp_path / "solutions").iterdir()) == []
+    done = CliRunner().invoke(build, ["--execute", "solution"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    kept = (tmp_path / "solutions" / "01-small" / "cells.ipynb").read_text(encoding="utf-8")
+    assert '"42"' in kept

@@ -16,6 +16,7 @@ __all__ = ["build", "labs_of_course"]
 
 _FORMATS = ("ipynb", "md", "py", "html", "pdf")
 _EXERCISES = Path("exercises")
+_OUT = Path("build")
 
 _EXAMPLES = """\b
 Examples:
@@ -41,7 +42,7 @@ def _formats(context: click.Context, parameter: click.Parameter, value: str) -> 
 @click.command(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(exists=True, path_type=Path))
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("build"), show_default=True, help="Output folder."
+    "--out", type=click.Path(path_type=Path), default=_OUT, show_default=True, help="Output folder."
 )
 @click.option(
     "--execute",
@@ -69,7 +70,8 @@ def build(
 
     PATH is a lab's folder or a single source file; without one, every lab in exercises/ is built. A lab makes
     DIR/student/LAB, DIR/solution/LAB and DIR/nbgrader/source/LAB; a file makes DIR/student/STEM.ipynb and
-    DIR/solution/STEM.ipynb. A lab with errors is not written at all; all errors are shown.
+    DIR/solution/STEM.ipynb. A lab with errors is not written at all; all errors are shown. Executed solutions
+    of the labs in exercises/ are also put into solutions/, unless --out says otherwise.
     """
     chosen = list(paths) or labs_of_course()
     versions = {"none": (), "all": ("student", "solution")}.get(execute, (execute,))
@@ -79,6 +81,12 @@ def build(
     def once(which: list[Path]) -> BuildResult:
         result = _run(which, out, options)
         _show(result, as_json=as_json)
+        if "solution" in options.execute and out == _OUT:
+            from labbuild.solutions import publish_solutions
+
+            built = [path for path, lab in zip(which, result.labs, strict=False) if lab.state != "refused"]
+            for folder in publish_solutions(built, out):
+                click.echo(f"in {folder}/", err=True)
         return result
 
     result = once(chosen)
