@@ -183,6 +183,22 @@ def test_uses_cells_of_a_notebook_are_read_together():
     assert probe.find_uses(cells, "f", NAMES) == ("torch.nn.GRU",)
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "from implementation import f",
+        "from implementation import g as f",
+        "import implementation\nf = implementation.f",
+        "import implementation as m\ndef f(x):\n    return m.g(x)",
+        "from implementation import *",
+    ],
+)
+def test_uses_module_of_the_student_is_followed(cell):
+    """What a cell imports from a file of the student's is read in that file's text."""
+    module = "from torch import nn\ndef g(x):\n    return nn.GRU(2, 3)(x)\ndef f(x):\n    return g(x)"
+    assert probe.find_uses([module, cell], "f", NAMES) == ("torch.nn.GRU",)
+
+
 def test_uses_entry_that_is_not_defined_is_reported():
     """Where there is no source, nothing can be said, and that is said."""
     assert probe.find_uses("x = 1", "f", NAMES) == ("f (its source cannot be read)",)

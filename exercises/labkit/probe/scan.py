@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from labkit.probe.names import Forbidden
@@ -57,6 +58,9 @@ class _Walk:
                 if binding.node is not None:
                     self._read(binding.node)
             self._scopes = outer
+            for binding in bindings:
+                if binding.path is not None:
+                    self._meet(binding.path)
         for binding in bindings:
             found = binding.path
             if found is None and isinstance(binding.node, ast.expr):
@@ -65,6 +69,16 @@ class _Walk:
                 self._scopes = outer
             path = found or path
         return path
+
+    def _meet(self, path: str) -> None:
+        """Report a path; one into a module of the student's, whose text is here as well, is followed."""
+        self._forbidden.meet_path(path)
+        root, *words = path.split(".")
+        if root in sys.stdlib_module_names or self._forbidden.is_watched(path):
+            return
+        for word in words:
+            if word in self._source.bindings:
+                self.follow(word)
 
     def _read(self, node: ast.AST) -> None:
         if isinstance(node, (*FUNCTIONS, ast.Lambda)):
@@ -87,11 +101,11 @@ class _Walk:
         elif isinstance(node, ast.Subscript):
             path = self._path_of(node)
             if path is not None:
-                self._forbidden.meet_path(path)
+                self._meet(path)
             self._read_children(node)
         elif isinstance(node, ast.ImportFrom):
             for name, path in imports_of(node):
-                self._forbidden.meet_path(path if name != "*" else f"{path}.*")
+                self._meet(path if name != "*" else f"{path}.*")
         elif not isinstance(node, ast.Import):
             self._read_children(node)
 
@@ -123,7 +137,7 @@ class _Walk:
     def _read_name(self, node: ast.Name | ast.Attribute) -> None:
         path = self._path_of(node)
         if path is not None:
-            self._forbidden.meet_path(path)
+            self._meet(path)
             return
         if isinstance(node, ast.Name):
             if not self._is_local(node.id) and node.id in self._source.bindings:
@@ -137,7 +151,7 @@ class _Walk:
     def _read_call(self, node: ast.Call) -> None:
         path = self._path_of(node)
         if path is not None:
-            self._forbidden.meet_path(path)
+            self._meet(path)
         name = _last_word(node.func)
         if isinstance(node.func, ast.Name) and name in _RUNS_TEXT and not self._is_bound(name):
             self._forbidden.meet_obscure(f"{name}(…)")

@@ -21,10 +21,19 @@ class _Binding:
     conditional: bool
 
     def builds_on(self, name: str) -> bool:
-        """Tell whether the value is made from what the name stood for before, as in ``f = twice(f)``."""
+        """Tell whether the value may be made from an earlier one of that name.
+
+        So it is in ``f = twice(f)``, and in ``from answers import f`` where the text of ``answers`` is here too.
+        """
+        if self.path is not None:
+            return name in self.path.split(".")[1:]
         if self.node is None or isinstance(self.node, (*FUNCTIONS, ast.ClassDef)):
             return False
-        return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(self.node))
+        return any(
+            (isinstance(node, ast.Name) and node.id == name)
+            or (isinstance(node, ast.Attribute) and node.attr == name)
+            for node in ast.walk(self.node)
+        )
 
 
 @dataclass(slots=True)
