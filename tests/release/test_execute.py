@@ -137,3 +137,17 @@ def test_cell_that_fails_is_named_with_its_lines(lab_folder: Path, tmp_path: Pat
     assert error.error == "ZeroDivisionError: division by zero"
     assert "1 / 0" in str(error)
     assert text.split("\n")[error.line - 1].startswith(("```python", "from helper"))
+
+
+def test_single_file_runs_beside_its_neighbours(tmp_path: Path) -> None:
+    """A notebook source from anywhere finds the modules beside it, each in the version that it needs."""
+    header = SOURCE[: SOURCE.index("# A lab")]
+    (tmp_path / "week.md").write_text(
+        header + "# Week\n\n```python\nfrom answers import double\ndouble(4)\n```\n", encoding="utf-8"
+    )
+    region = "    #!TAG HWBEGIN\n    return 2 * x\n    #!TAG HWEND\n"
+    (tmp_path / "answers.py").write_text(f"def double(x):\n{region}", encoding="utf-8")
+    (tmp_path / "other.md").write_text("# Not part of it\n", encoding="utf-8")
+    lab = execute_lab(compile_lab(tmp_path / "week.md"), ("student", "solution"))
+    assert _outputs(lab, "solution")[0][0]["data"]["text/plain"] == "8"
+    assert _outputs(lab, "student") == [[]]

@@ -88,17 +88,20 @@ def needed_cells(
 
     """
     last = max(tests)
-    wanted: set[str] = set()
-    kept = []
-    for cell in reversed([cell for cell in cells if cell.index <= last]):
-        names = cell_names(cell.source)
-        if cell.index in tests:
-            wanted |= names.uses - names.defines
-        elif is_test(notebook.solution["cells"][cell.index]):
-            continue
-        elif cell.index in changed or names.is_opaque or names.binds & wanted:
-            wanted |= names.uses
-        else:
-            continue
-        kept.append(cell)
-    return tuple(reversed(kept))
+    names = {cell.index: cell_names(cell.source) for cell in cells if cell.index <= last}
+    wanted = {name for index in tests for name in names[index].uses - names[index].defines}
+    kept = set(tests)
+    # To a fixed point, because a function may use what a later cell defines.
+    while True:
+        found = {
+            index
+            for index, cell in names.items()
+            if index not in kept
+            and not is_test(notebook.solution["cells"][index])
+            and (index in changed or cell.is_opaque or cell.binds & wanted)
+        }
+        if not found:
+            return tuple(cell for cell in cells if cell.index in kept)
+        kept |= found
+        for index in found:
+            wanted |= names[index].uses

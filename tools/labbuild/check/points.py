@@ -103,12 +103,11 @@ class _Counter:
 
 
 def _first_jobs(checked: CheckedLab) -> Iterator[Job]:
-    stubs = {module.name: module.student for module in checked.lab.modules}
     for notebook in checked.lab.notebooks:
         name = notebook.name
         yield checked.job(f"solution/{name}", cells_of_solution(notebook), _GRADING)
-        yield checked.job(f"stub/{name}", cells_of_stub(notebook), _GRADING, stubs)
-        yield checked.job(f"student/{name}", cells_of_student(notebook), _READING, stubs)
+        yield checked.job(f"stub/{name}", cells_of_stub(notebook), _GRADING, "student")
+        yield checked.job(f"student/{name}", cells_of_student(notebook), _READING, "student")
 
 
 def _make_trials(checked: CheckedLab, question: Question) -> tuple[list[Trial], list[Finding]]:
@@ -174,7 +173,7 @@ def _trial_jobs(checked: CheckedLab, work: Work, number: int | None, *, is_full:
             changed = [cell.index for cell in cells if (name, cell.index) in answers]
             cells = needed_cells(notebook, cells, [index for index, _ in tests], changed)
         key = f"{work.plan.question.id}/{'' if number is None else number}/{name}"
-        yield checked.job(key, cells, _GRADING, changes.modules)
+        yield checked.job(key, cells, _GRADING, files=changes.modules)
 
 
 def _scores(works: list[Work], results: Iterable[JobResult]) -> dict[tuple[str, int | None], QuestionScore]:

@@ -58,9 +58,11 @@ def check_lab(path: Path, progress: Callable[[int, int], None] = lambda done, kn
     findings += variants.findings
     findings += _findings_of_form(lab)
     with tempfile.TemporaryDirectory(prefix="labs-check-") as base:
-        fill_folder(lab, Path(base), "solution")
+        folders = {version: str(Path(base, version)) for version in ("solution", "student")}
+        fill_folder(lab, Path(folders["solution"]), "solution")
+        fill_folder(lab, Path(folders["student"]), "student")
         with open_runner(warm_modules(_sources(lab))) as runner:
-            points = check_points(CheckedLab(lab, variants, base), runner, progress)
+            points = check_points(CheckedLab(lab, variants, folders), runner, progress)
     findings += points.findings
     for notebook in lab.notebooks:
         findings += judge_solution_run(notebook, points.solution[notebook.name])
@@ -108,8 +110,8 @@ def _findings_of_form(lab: CompiledLab) -> Iterator[Finding]:
             except nbformat.ValidationError as error:
                 message = f"the {version} version of {notebook.name} is not valid: {error.message}"
                 yield Finding("LC501", notebook.path, 0, message)
-        for version in ("student", "solution"):
-            yield from find_broken_links(notebook, version, files)
+        yield from find_broken_links(notebook, "student", files)
+        yield from find_broken_links(notebook, "solution", files | set(lab.kept))
 
 
 def _sources(lab: CompiledLab) -> Iterator[str]:

@@ -17,11 +17,18 @@ __all__ = ["CheckedLab", "QuestionScore", "Trial", "Work", "score_question"]
 
 @dataclass(frozen=True, slots=True)
 class CheckedLab:
-    """One compiled lab with its variants and the folder that its jobs start from."""
+    """One compiled lab with its variants and the folders that its jobs start from.
+
+    Args:
+        lab: compiled.
+        variants: of the lab.
+        folders: ``solution`` and ``student`` -> absolute path of what lies beside the notebooks.
+
+    """
 
     lab: CompiledLab
     variants: VariantsFile
-    folder: str
+    folders: Mapping[str, str]
 
     def notebook(self, name: str) -> CompiledNotebook:
         """Return the notebook with this name."""
@@ -32,14 +39,15 @@ class CheckedLab:
         key: str,
         cells: Sequence[JobCell],
         environment: Mapping[str, str | None],
+        version: str = "solution",
         files: Mapping[str, str] | None = None,
     ) -> Job:
-        """Make a job under this lab's time limits."""
+        """Make a job under this lab's time limits, beside the files of a version."""
         settings = self.variants.settings
         return Job(
             key,
             tuple(cells),
-            self.folder,
+            self.folders[version],
             dict(files or {}),
             dict(environment),
             settings.cell_timeout_s,
