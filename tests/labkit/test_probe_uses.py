@@ -197,6 +197,50 @@ def test_uses_module_of_the_student_is_followed(cell):
     """What a cell imports from a file of the student's is read in that file's text."""
     module = "from torch import nn\ndef g(x):\n    return nn.GRU(2, 3)(x)\ndef f(x):\n    return g(x)"
     assert probe.find_uses([module, cell], "f", NAMES) == ("torch.nn.GRU",)
+    assert probe.find_uses(cell, "f", NAMES, {"implementation": module}) == ("torch.nn.GRU",)
+
+
+def test_uses_decoy_in_a_cell_does_not_hide_the_modules_helper():
+    """A module's function uses the module's helper, whatever the cells call by the same name."""
+    module = "from torch import nn\ndef g(x):\n    return nn.GRU(2, 3)(x)\ndef f(x):\n    return g(x)"
+    cells = ["from implementation import f", "def g(x):\n    return x"]
+    assert probe.find_uses(cells, "f", NAMES, {"implementation": module}) == ("torch.nn.GRU",)
+
+
+def test_uses_module_that_imports_another_is_followed_and_honest_ones_are_left_alone():
+    """Modules of a package are found by their dotted names, with relative imports too; what is not reached is not."""
+    modules = {
+        "pack.deep": "from torch import nn\ndef g(x):\n    return nn.LSTM(2, 3)(x)\ndef h(x):\n    return x",
+        "pack.top": "from pack.deep import g, h\ndef f(x):\n    return g(x)\ndef honest(x):\n    return h(x)",
+    }
+    assert probe.find_uses("from pack.top import f", "f", NAMES, modules) == ("torch.nn.LSTM",)
+    assert probe.find_uses("from pack.top import honest", "honest", NAMES, modules) == ()
+    passed_on = "import pack.deep as d\ndef f(x, m=d):\n    return m.g(x)"
+    assert probe.find_uses(passed_on, "f", NAMES, modules) == ("torch.nn.LSTM",)
+
+
+def test_uses_helper_imported_from_a_file_is_followed_in_this_process(tmp_path, monkeypatch, run_cells):
+    """In a notebook a function may call what it imported from the student's own file."""
+    import sys
+
+    (tmp_path / "own_layers.py").write_text("from torch import nn\ndef g(x):\n    return nn.GRU(2, 3)(x)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for line in (
+        "from own_layers import g",
+        "import own_layers\ng = own_layers.g",
+        "from own_layers import *",
+    ):
+        namespace = run_cells(line, "def f(x):\n    return g(x)", f"{line}\ndef h(x):\n    return g(x)")
+        assert probe.uses(namespace["f"], NAMES) == ("torch.nn.GRU",)
+        assert probe.uses(namespace["h"], NAMES) == ("torch.nn.GRU",)
+        assert probe.uses(namespace["g"], NAMES) == ("torch.nn.GRU",)
+    del sys.modules["own_layers"]
+
+
+def test_uses_several_star_imports_are_all_considered():
+    """A later star import does not hide an earlier one."""
+    text = "from torch.nn import *\nfrom math import *\ndef f(x):\n    return GRU(2, 3)(x)"
+    assert probe.find_uses(text, "f", NAMES) == ("torch.nn.GRU",)
 
 
 def test_uses_entry_that_is_not_defined_is_reported():

@@ -13,13 +13,20 @@ from labkit.probe.source import FUNCTIONS, Source, imports_of, local_names
 __all__ = ["scan"]
 
 _Resolver = Callable[[str], "str | None"]
+_Modules = Callable[[str], "Source | None"]
 _RUNS_TEXT = frozenset({"eval", "exec", "compile"})
 _BY_NAME = frozenset(
     {"getattr", "attrgetter", "methodcaller", "import_module", "__import__", "__getattribute__"}
 )
 
 
-def scan(source: Source, entry: str, forbidden: Forbidden, resolve: _Resolver | None = None) -> bool:
+def scan(
+    source: Source,
+    entry: str,
+    forbidden: Forbidden,
+    resolve: _Resolver | None = None,
+    module_of: _Modules = lambda name: None,
+) -> bool:
     """Follow a top-level name through the source and report every name it reaches to ``forbidden``.
 
     Args:
@@ -27,21 +34,48 @@ def scan(source: Source, entry: str, forbidden: Forbidden, resolve: _Resolver | 
         entry: name of the function or class, dotted for a method (its whole class is read).
         forbidden: is told what is met.
         resolve: asked for names that the text does not bind; gives a library path, or None.
+        module_of: gives the text of a module of the student's by its dotted name, None for every other one.
 
     Returns:
         Whether the text defines the entry.
 
     """
     root = entry.split(".")[0]
-    if root not in source.bindings:
-        return False
-    _Walk(source, forbidden, resolve).follow(root)
-    return True
+    walk = _Walk(source, forbidden, resolve, _Others(forbidden, module_of))
+    if root in source.bindings:
+        walk.follow(root)
+        return True
+    for star in source.stars:  # from answers import *
+        other = walk.others.find(star)
+        if other is not None and root in other.source.bindings:
+            other.follow(root)
+            return True
+    return False
+
+
+class _Others:
+    """The walks through the student's modules, begun when they are first met."""
+
+    def __init__(self, forbidden: Forbidden, module_of: _Modules) -> None:
+        self._forbidden = forbidden
+        self._module_of = module_of
+        self._walks: dict[str, _Walk | None] = {}
+
+    def find(self, name: str) -> _Walk | None:
+        if name not in self._walks:
+            source = self._module_of(name)
+            self._walks[name] = None if source is None else _Walk(source, self._forbidden, None, self)
+        return self._walks[name]
 
 
 class _Walk:
-    def __init__(self, source: Source, forbidden: Forbidden, resolve: _Resolver | None) -> None:
-        self._source = source
+    """Goes through one text."""
+
+    def __init__(
+        self, source: Source, forbidden: Forbidden, resolve: _Resolver | None, others: _Others
+    ) -> None:
+        self.source = source
+        self.others = others
         self._forbidden = forbidden
         self._resolve = resolve
         self._seen: set[str] = set()
@@ -49,7 +83,7 @@ class _Walk:
 
     def follow(self, name: str) -> str | None:
         """Read all that a top-level name stands for; return its path if it is a library's."""
-        bindings = self._source.nodes_of(name)
+        bindings = self.source.nodes_of(name)
         path = None
         if name not in self._seen:
             self._seen.add(name)
@@ -71,13 +105,21 @@ class _Walk:
         return path
 
     def _meet(self, path: str) -> None:
-        """Report a path; one into a module of the student's, whose text is here as well, is followed."""
+        """Report a path; one into a module of the student's is followed there."""
         self._forbidden.meet_path(path)
-        root, *words = path.split(".")
-        if root in sys.stdlib_module_names or self._forbidden.is_watched(path):
+        words = path.lstrip(".").split(".")
+        for length in range(len(words), 0, -1):
+            module = self.others.find(".".join(words[:length]))
+            if module is not None:
+                # The module as such can be handed on and asked for anything, so all of it is read then.
+                for name in words[length : length + 1] or list(module.source.bindings):
+                    module.follow(name)
+                return
+        if words[0] in sys.stdlib_module_names or self._forbidden.is_watched(path):
             return
-        for word in words:
-            if word in self._source.bindings:
+        # Texts that were given together may be such a module and the cell that imports it.
+        for word in words[1:]:
+            if word in self.source.bindings:
                 self.follow(word)
 
     def _read(self, node: ast.AST) -> None:
@@ -140,7 +182,7 @@ class _Walk:
             self._meet(path)
             return
         if isinstance(node, ast.Name):
-            if not self._is_local(node.id) and node.id in self._source.bindings:
+            if not self._is_local(node.id) and node.id in self.source.bindings:
                 self.follow(node.id)
             return
         owner = node.value
@@ -205,20 +247,22 @@ class _Walk:
         for scope in reversed(self._scopes):
             if name in scope:
                 return scope[name]
-        if name in self._source.bindings:
+        if name in self.source.bindings:
             return self.follow(name)
         if hasattr(builtins, name):
             return None
         resolved = self._resolve(name) if self._resolve is not None else None
         if resolved is not None:
             return resolved
-        return f"{self._source.stars[-1]}.{name}" if self._source.stars else None
+        for star in self.source.stars[:-1]:
+            self._meet(f"{star}.{name}")
+        return f"{self.source.stars[-1]}.{name}" if self.source.stars else None
 
     def _is_local(self, name: str) -> bool:
         return any(name in scope for scope in self._scopes)
 
     def _is_bound(self, name: str) -> bool:
-        return self._is_local(name) or name in self._source.bindings
+        return self._is_local(name) or name in self.source.bindings
 
 
 def _argument_names(arguments: ast.arguments) -> Iterator[str]:

@@ -23,7 +23,8 @@ class _Binding:
     def builds_on(self, name: str) -> bool:
         """Tell whether the value may be made from an earlier one of that name.
 
-        So it is in ``f = twice(f)``, and in ``from answers import f`` where the text of ``answers`` is here too.
+        So it is in ``f = twice(f)``, and in ``from answers import f`` where the text of ``answers`` is here
+        too.
         """
         if self.path is not None:
             return name in self.path.split(".")[1:]
@@ -64,14 +65,7 @@ class Source:
         bindings = self.bindings.get(name, [])
         first = 0
         for index, binding in enumerate(bindings):
-            mentions_itself = binding.node is not None and not isinstance(
-                binding.node, (*FUNCTIONS, ast.ClassDef)
-            )
-            mentions_itself = mentions_itself and any(
-                isinstance(node, ast.Name) and node.id == name
-                for node in ast.walk(binding.node or ast.Pass())
-            )
-            if not binding.conditional and not mentions_itself:
+            if not binding.conditional and not binding.builds_on(name):
                 first = index
         return bindings[first:]
 

@@ -21,13 +21,19 @@ from labkit.probe.source import Source
 __all__ = ["find_uses", "find_uses_of", "own_source"]
 
 
-def find_uses(texts: str | Sequence[str], entry: str, names: Iterable[str]) -> tuple[str, ...]:
+def find_uses(
+    texts: str | Sequence[str],
+    entry: str,
+    names: Iterable[str],
+    modules: Mapping[str, str] | None = None,
+) -> tuple[str, ...]:
     """Return the forbidden names that a function or class in a text uses, directly or through its helpers.
 
     Args:
         texts: a file's text, or the cells of a notebook in order.
         entry: name of the function or class.
         names: as for ``probe.uses``.
+        modules: dotted name -> text of the student's own modules that the texts may import.
 
     Returns:
         Those of ``names`` that are used, then code that hides what it uses; also when the text does not
@@ -36,7 +42,8 @@ def find_uses(texts: str | Sequence[str], entry: str, names: Iterable[str]) -> t
     """
     forbidden = Forbidden(names)
     source = Source.parse([texts] if isinstance(texts, str) else texts)
-    if not scan(source, entry, forbidden):
+    own = {name: Source.parse([text]) for name, text in (modules or {}).items()}
+    if not scan(source, entry, forbidden, module_of=own.get):
         forbidden.meet_obscure(f"{entry} (its source cannot be read)")
     return forbidden.found()
 
@@ -122,12 +129,14 @@ class _Reader:
         text = _text_of(thing)
         # A lambda or a function made inside another one: read its own text and what it closes over.
         entry = name.split(".")[0]
-        if text is None or not scan(Source.parse([text]), entry, self.forbidden, self._resolver(namespace)):
+        if text is None or not scan(
+            Source.parse([text]), entry, self.forbidden, self._resolver(namespace), _own_module
+        ):
             own = _own_text(thing)
             if own is None:
                 self.forbidden.meet_obscure(f"{name} (its source cannot be read)")
                 return
-            scan(Source.parse([own]), "_entry_", self.forbidden, self._resolver(namespace))
+            scan(Source.parse([own]), "_entry_", self.forbidden, self._resolver(namespace), _own_module)
         for cell in getattr(thing, "__closure__", None) or ():
             if callable(cell.cell_contents):
                 self.read(cell.cell_contents)
@@ -152,6 +161,14 @@ class _Reader:
             return None
 
         return resolve
+
+
+def _own_module(name: str) -> Source | None:
+    """Return the text of a module of this process that is no library's, None for every other name."""
+    origin = getattr(sys.modules.get(name), "__file__", None)
+    if origin is None or not is_student_code(origin, ""):
+        return None
+    return Source.parse(["".join(linecache.getlines(origin))])
 
 
 def _library_path(value: Any) -> str | None:
