@@ -108,6 +108,11 @@ class Engine:
         self._stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the warm process and the verifier, for those who measure."""
+        return [process.pid for process in (self._hub, self._verifier) if process is not None]
+
     def run(self, lab: LabSpec, submission: PreparedSubmission) -> SubmissionRun:
         """Run and verify one submission.
 

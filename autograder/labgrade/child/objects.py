@@ -195,11 +195,15 @@ class Objects:
 
     def load_state(self, target: Any, state: Mapping[str, Any]) -> None:
         """Set the state of a module."""
-        target.load_state_dict(dict(state))
+        target.load_state_dict(dict(state), strict=True)
 
     def parameters(self, target: Any) -> dict[str, Any]:
         """Return the named parameters of a module, as plain tensors."""
         return {str(name): _without_grad(value) for name, value in target.named_parameters()}
+
+    def numel(self, target: Any) -> int:
+        """Return the number of trainable numbers of a module."""
+        return sum(value.numel() for value in target.parameters() if value.requires_grad)
 
     def backward(self, numbers: list[int], gradients: list[Any]) -> list[Any]:
         """Go backwards through results of an earlier call; return the gradients of its inputs."""

@@ -9,6 +9,7 @@ import math
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 from labkit.checks.judge import TestTimeout
@@ -19,7 +20,7 @@ from labgrade.verify.given import register_source
 from labgrade.verify.names import to_python
 from labgrade.verify.shown import error_output
 
-__all__ = ["Verdict", "count_tests", "judge_value", "run_test_cell"]
+__all__ = ["TestCode", "Verdict", "compile_test_cell", "count_tests", "judge_value", "run_test_cell"]
 
 _BEGIN = "__labgrade_begin__"
 _MAX_TEXT = 64 * 1024
@@ -76,44 +77,76 @@ def _a(noun: str) -> str:
     return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
 
 
+@dataclass(frozen=True, slots=True)
+class TestCode:
+    """A test cell, compiled once for each lab.
+
+    Args:
+        spec: the instructor's cell.
+        body: all but the last expression.
+        last: the last expression; None if the cell ends in a statement.
+        tests: number of its test functions.
+        error: what is wrong with its text.
+
+    """
+
+    __test__ = False
+
+    spec: CellSpec
+    body: CodeType | None
+    last: CodeType | None
+    tests: int
+    error: SyntaxError | None = None
+
+
+def compile_test_cell(spec: CellSpec) -> TestCode:
+    """Compile a test cell, so that each of its tests says when it begins."""
+    source = to_python(spec.source)
+    name = f"<test {spec.grade_id}>"
+    register_source(name, source)
+    try:
+        body, last = _compile(source, name)
+    except SyntaxError as error:
+        return TestCode(spec, None, None, 0, error)
+    return TestCode(spec, body, last, count_tests(spec.source))
+
+
 def run_test_cell(
-    spec: CellSpec, namespace: dict[str, Any], limit_s: float, count: int, begin: Callable[[str], None]
+    test: TestCode, namespace: dict[str, Any], limit_s: float, count: int, begin: Callable[[str], None]
 ) -> TestCellRun:
     """Run a test cell and judge it.
 
     Args:
-        spec: the instructor's cell.
+        test: the cell.
         namespace: the trusted globals, with proxies for the student's names.
         limit_s: wall-clock seconds for each test, and for the cell if it has no test functions.
         count: execution count that its outputs show.
         begin: called with a name when the cell ("") or a test begins.
 
     """
-    source = to_python(spec.source)
-    name = f"<test {spec.grade_id}>"
-    register_source(name, source)
     shown = io.StringIO()
     value: Any = None
     error: BaseException | None = None
     alarm = _Alarm(limit_s)
 
-    def on_begin(test: str) -> None:
+    def on_begin(name: str) -> None:
         alarm.start()
-        begin(test)
+        begin(name)
 
     namespace[_BEGIN] = on_begin
     try:
-        body, last = _compile(source, name)
+        if test.body is None:
+            raise test.error or SyntaxError
         with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown), alarm:
             on_begin("")
-            exec(body, namespace)  # noqa: S102 - the instructor's own text
-            if last is not None:
-                value = eval(last, namespace)  # noqa: S307 - the instructor's own text
+            exec(test.body, namespace)  # noqa: S102 - the instructor's own text
+            if test.last is not None:
+                value = eval(test.last, namespace)  # noqa: S307 - the instructor's own text
     except BaseException as caught:  # SystemExit and KeyboardInterrupt of a test are a failed test
         error = caught
     finally:
         namespace.pop(_BEGIN, None)
-    return _conclude(spec, value, error, shown.getvalue(), count)
+    return _conclude(test, value, error, shown.getvalue(), count)
 
 
 def _compile(source: str, name: str) -> tuple[Any, Any]:
@@ -168,7 +201,8 @@ class _Alarm:
         raise TestTimeout(self._limit_s)
 
 
-def _conclude(spec: CellSpec, value: Any, error: BaseException | None, text: str, count: int) -> TestCellRun:
+def _conclude(test: TestCode, value: Any, error: BaseException | None, text: str, count: int) -> TestCellRun:
+    spec = test.spec
     outputs: list[Output] = []
     if text:
         outputs.append({"output_type": "stream", "name": "stdout", "text": text[:_MAX_TEXT]})
@@ -178,7 +212,7 @@ def _conclude(spec: CellSpec, value: Any, error: BaseException | None, text: str
         return _run(spec, 0.0, outputs, reason="")
     if _is_check_result(value):
         outputs.append(_result_output(_points_text(value.points), count, value.to_html()))
-        return _from_check(spec, value, outputs)
+        return _from_check(test, value, outputs)
     verdict = judge_value(value, spec.points)
     if value is not None:
         outputs.append(_result_output(_safe_text(value), count))
@@ -197,7 +231,7 @@ def _is_check_result(value: Any) -> bool:
     return type(value) is CheckResult
 
 
-def _from_check(spec: CellSpec, result: Any, outputs: list[Output]) -> TestCellRun:
+def _from_check(code: TestCode, result: Any, outputs: list[Output]) -> TestCellRun:
     tests = tuple(
         TestOutcome(
             name=test.name,
@@ -212,7 +246,7 @@ def _from_check(spec: CellSpec, result: Any, outputs: list[Output]) -> TestCellR
         )
         for test in result.tests
     )
-    expected = count_tests(spec.source)
+    spec, expected = code.spec, code.tests
     if len(tests) < expected or result.missing:
         reason = f"{max(expected, len(tests) + result.missing)} tests were expected, {len(tests)} ran"
         return _run(spec, 0.0, outputs, reason=reason, tests=tests)

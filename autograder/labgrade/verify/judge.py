@@ -22,7 +22,7 @@ from labgrade.model import (
     PreparedSubmission,
     Severity,
 )
-from labgrade.verify.cells import run_test_cell
+from labgrade.verify.cells import TestCode, run_test_cell
 from labgrade.verify.given import Given, seed_all
 from labgrade.verify.hubline import HubLine
 from labgrade.verify.inkernel import run_in_kernel
@@ -46,6 +46,7 @@ class PreparedLab:
         spec: the lab.
         plans: of its notebooks.
         given: what their given cells compute.
+        tests: their test cells, compiled.
         modes: the test cells that run in the student's process, and why.
 
     """
@@ -53,6 +54,7 @@ class PreparedLab:
     spec: LabSpec
     plans: tuple[NotebookPlan, ...]
     given: tuple[Given, ...]
+    tests: Mapping[tuple[int, int], TestCode]
     modes: Modes
 
 
@@ -100,7 +102,7 @@ class _NotebookWalk:
         self._student = Student(
             judge.line, judge.launch, submission.files, environment, judge.limits, _seed_of(lab.spec)
         )
-        self._student.texts = StudentTexts.of(notebook, submission.files, self._plan.modules)
+        self._student.texts = StudentTexts(notebook, submission.files, self._plan.modules)
         self._applied = -1
         self._wanted: set[str] = set()
         self._echoed = _find_echoed(notebook, self._plan)
@@ -192,7 +194,9 @@ class _NotebookWalk:
             self._begin(position)
             student.deadline = time.monotonic() + limit
 
-        run = run_test_cell(spec, self._namespace, limit, count, begin)
+        run = run_test_cell(
+            self._judge.lab.tests[self._index, spec.index], self._namespace, limit, count, begin
+        )
         student.deadline = None
         state = CellState.ERROR if any(o["output_type"] == "error" for o in run.outputs) else CellState.OK
         self._tell("cell", position, CellRun(state, run.outputs, 0.0, count))

@@ -26,7 +26,7 @@ def answer_probe(proxy: Proxy, verb: str, *args: Any) -> Any:
         result, after = student.ask("call_inplace", proxy, args, {})
         return result, after
     if verb == "vjp":
-        return _vjp(proxy, *args)
+        return _vjp(proxy, args[:-1], args[-1])
     if verb == "state":
         return dict(student.ask("state", proxy))
     if verb == "load_state":
@@ -34,24 +34,40 @@ def answer_probe(proxy: Proxy, verb: str, *args: Any) -> Any:
     if verb == "parameters":
         return dict(student.ask("parameters", proxy))
     if verb == "numel":
-        return sum(int(tensor.numel()) for tensor in student.ask("parameters", proxy).values())
+        return int(student.ask("numel", proxy))
     if verb == "source":
-        return student.texts.source_of(proxy)
+        return student.source_of(proxy)
     if verb == "uses":
-        return student.texts.uses(proxy, *args)
+        return student.uses(proxy, *args)
     raise NotImplementedError(f"there is no probe {verb!r} while grading")
 
 
-def _vjp(proxy: Proxy, inputs: Any, cotangent: Any) -> Any:
+def _vjp(proxy: Proxy, inputs: tuple[Any, ...], cotangent: Any) -> tuple[Any, ...]:
+    """Differentiate with respect to the floating point tensors; see ``labkit.probe.vjp``."""
     import torch
 
-    leaves = [
-        value.detach().clone().requires_grad_(True)
-        if isinstance(value, torch.Tensor) and value.is_floating_point()
-        else value
-        for value in inputs
-    ]
-    result = proxy(*leaves)
-    wanted = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.requires_grad]
-    found = torch.autograd.grad(result, wanted, cotangent, allow_unused=True)
-    return tuple(found)
+    with torch.enable_grad():
+        passed = [
+            value.detach().clone().requires_grad_(True) if _is_differentiable(value, torch) else value
+            for value in inputs
+        ]
+        output = proxy(*passed)
+        if isinstance(output, (tuple, list)) and output:
+            output = output[0]
+        if not isinstance(output, torch.Tensor):
+            raise TypeError(f"a gradient needs a tensor to come back, not {type(output).__name__}")
+        if not output.requires_grad:
+            raise ValueError(
+                "what came back is cut off from the inputs (detach, item, numpy or no_grad on the way)"
+            )
+        wanted = [value for value in passed if _is_differentiable(value, torch)]
+        seed = torch.ones_like(output) if cotangent is None else torch.as_tensor(cotangent).to(output)
+        found = torch.autograd.grad(output, wanted, seed.reshape(output.shape), allow_unused=True)
+    return tuple(
+        torch.zeros_like(value) if gradient is None else gradient.detach()
+        for value, gradient in zip(wanted, found, strict=True)
+    )
+
+
+def _is_differentiable(value: Any, torch: Any) -> bool:
+    return isinstance(value, torch.Tensor) and bool(value.dtype.is_floating_point or value.dtype.is_complex)

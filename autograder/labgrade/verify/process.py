@@ -14,6 +14,7 @@ import msgspec
 from labkit.checks import trust_folder
 
 from labgrade.model import LabSpec, Limits, PreparedSubmission, TestCellRun
+from labgrade.verify.cells import compile_test_cell
 from labgrade.verify.given import compute_given, seed_all
 from labgrade.verify.hubline import HubGoneError, HubLine
 from labgrade.verify.judge import Judge, PreparedLab
@@ -100,7 +101,13 @@ def _prepare(order: Order, folder: str, line: HubLine) -> PreparedLab:
         seed_all(0)
         plans.append(plan)
         given.append(compute_given(notebook, plan))
-    prepared = PreparedLab(spec, tuple(plans), tuple(given), {})
+    tests = {
+        (number, cell.index): compile_test_cell(cell)
+        for number, notebook in enumerate(spec.notebooks)
+        for cell in notebook.cells
+        if cell.is_test
+    }
+    prepared = PreparedLab(spec, tuple(plans), tuple(given), tests, {})
     if order.tests == "in-kernel":
         modes = {
             (number, cell.index): "it was asked for"

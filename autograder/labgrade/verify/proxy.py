@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from labgrade.verify.student import Student
 
-__all__ = ["Proxy", "StudentObject", "reference_of"]
+__all__ = ["Proxy", "reference_of", "student_of", "type_name_of"]
 
 _ASKED_NAMES = frozenset({"__name__", "__qualname__", "__annotations__", "__version__", "__all__"})
 _CHUNK = 64
@@ -176,9 +176,6 @@ class Proxy:
         _refuse(self, "copied")
 
 
-StudentObject = Proxy
-
-
 def _read(proxy: Proxy, name: str) -> Any:
     return object.__getattribute__(proxy, name)
 
@@ -194,6 +191,11 @@ def _is_steps(proxy: Proxy) -> bool:
 def reference_of(proxy: Proxy) -> tuple[int, int]:
     """Return the epoch and the number by which the student's process knows the object."""
     return _read(proxy, "_sq_epoch"), _read(proxy, "_sq_number")
+
+
+def type_name_of(proxy: Proxy) -> str:
+    """Return the name of a function or class, or of an object's class, as its process tells it."""
+    return str(_read(proxy, "_sq_type"))
 
 
 def student_of(proxy: Proxy) -> Student:

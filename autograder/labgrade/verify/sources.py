@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+import textwrap
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from labkit.probe import find_uses
 
 from labgrade.model import PreparedNotebook
 from labgrade.verify.names import to_python
 
 __all__ = ["StudentTexts"]
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,54 +22,73 @@ class StudentTexts:
     """The texts that define a student's functions and classes.
 
     Args:
-        trees: (text, parsed) of each cell and file, in the order in which they are run; the last definition counts.
+        notebook: whose cells they are.
+        files: of the submission.
+        modules: names of the modules among them that are the student's.
 
     """
 
-    trees: tuple[tuple[str, ast.Module], ...]
+    notebook: PreparedNotebook
+    files: Mapping[str, bytes]
+    modules: frozenset[str]
 
-    @classmethod
-    def of(
-        cls, notebook: PreparedNotebook, files: Mapping[str, bytes], modules: frozenset[str]
-    ) -> StudentTexts:
-        """Parse the student's modules and the notebook's cells; what is not Python is left out."""
-        texts = [
-            data.decode("utf-8", "replace")
-            for path, data in sorted(files.items())
-            if path.endswith(".py") and path.removesuffix(".py").split("/")[0] in modules
-        ]
-        texts += [
-            to_python(cell.source)
-            for cell in notebook.cells
-            if cell.cell_type == "code" and not (cell.spec is not None and cell.spec.is_test)
-        ]
-        return cls(tuple((text, tree) for text in texts if (tree := _parse(text)) is not None))
+    def uses(self, name: str, forbidden: Iterable[str]) -> tuple[str, ...]:
+        """Return the forbidden names that the definition of a name uses; see ``labkit.probe.uses``."""
+        return find_uses(self.texts(), name, forbidden)
 
-    def source_of(self, thing: Any) -> str:
-        """Return the text of a function or class, by the name under which the student defined it.
+    def source_of(self, name: str) -> str:
+        """Return the text of the last definition of a function or class.
 
         Raises:
             OSError: no definition of that name is in the student's text.
 
         """
-        text, node = self._definition(_name_of(thing))
-        return ast.get_source_segment(text, node) or ""
-
-    def definitions(self, name: str) -> Iterator[tuple[str, ast.AST]]:
-        """Return text and node of every definition of a name, first to last."""
-        for text, tree in self.trees:
-            for node in ast.walk(tree):
-                if (
-                    isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-                    and node.name == name
-                ):
-                    yield text, node
-
-    def _definition(self, name: str) -> tuple[str, ast.AST]:
-        found = list(self.definitions(name))
-        if not found:
+        found = None
+        for text in self.texts():
+            tree = _parse(text)
+            for node in ast.walk(tree) if tree is not None else ():
+                if isinstance(node, _DEFINITIONS) and node.name == name:
+                    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+                    found = "".join(text.splitlines(keepends=True)[first - 1 : node.end_lineno])
+        if found is None:
             raise OSError(f"no definition of {name} is in the student's text")
-        return found[-1]
+        return textwrap.dedent(found)
+
+    def texts(self) -> list[str]:
+        """Return the student's modules, then the notebook's cells in order, without the tests."""
+        texts = [
+            data.decode("utf-8", "replace")
+            for path, data in sorted(self.files.items())
+            if path.endswith(".py") and path.removesuffix(".py").split("/")[0] in self.modules
+        ]
+        texts += [
+            self._without_own_imports(to_python(cell.source))
+            for cell in self.notebook.cells
+            if cell.cell_type == "code" and not (cell.spec is not None and cell.spec.is_test)
+        ]
+        return texts
+
+    def _without_own_imports(self, text: str) -> str:
+        """Return a cell as if the student's modules stood above it: their names are there already."""
+        if not any(module in text for module in self.modules):
+            return text
+        tree = _parse(text)
+        if tree is None:
+            return text
+        body: list[ast.stmt] = []
+        for statement in tree.body:
+            if (
+                isinstance(statement, ast.ImportFrom)
+                and (statement.module or "").split(".")[0] in self.modules
+            ):
+                body += [
+                    ast.Assign([ast.Name(alias.asname, ast.Store())], ast.Name(alias.name, ast.Load()))
+                    for alias in statement.names
+                    if alias.asname and alias.asname != alias.name
+                ]
+            else:
+                body.append(statement)
+        return ast.unparse(ast.fix_missing_locations(ast.Module(body, [])))
 
 
 def _parse(text: str) -> ast.Module | None:
@@ -73,7 +96,3 @@ def _parse(text: str) -> ast.Module | None:
         return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-
-
-def _name_of(thing: Any) -> str:
-    return str(object.__getattribute__(thing, "_sq_type"))

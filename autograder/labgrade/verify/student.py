@@ -18,7 +18,7 @@ from labkit.checks.judge import TestTimeout
 
 from labgrade.model import CellRun, CellState, Limits
 from labgrade.verify.hubline import ChildProcess, HubLine
-from labgrade.verify.proxy import Proxy, reference_of
+from labgrade.verify.proxy import Proxy, reference_of, type_name_of
 from labgrade.verify.seeds import take_seeds
 from labgrade.verify.shown import Shown, error_output, timeout_output
 from labgrade.verify.sources import StudentTexts
@@ -98,7 +98,7 @@ class Student:
     epoch: int = 0
     deadline: float | None = None
     replays: int = 0
-    texts: StudentTexts = field(default_factory=lambda: StudentTexts(()))
+    texts: StudentTexts | None = None
     _channel: Channel | None = None
     _process: ChildProcess | None = None
     _text: Any = None
@@ -406,6 +406,23 @@ class Student:
             if type(value) is Proxy:
                 self._roots[reference_of(value)] = ("find", ([name], module))
         return found
+
+    def name_of(self, proxy: Proxy) -> str:
+        """Return the name by which the trusted side found an object, or what its process calls it."""
+        question = self._roots.get(reference_of(proxy))
+        return str(question[1][0][0]) if question is not None else type_name_of(proxy)
+
+    def source_of(self, proxy: Proxy) -> str:
+        """Return the text of a function or class of the student's."""
+        if self.texts is None:
+            raise OSError("the student's text is not known")
+        return self.texts.source_of(self.name_of(proxy))
+
+    def uses(self, proxy: Proxy, forbidden: Sequence[str]) -> tuple[str, ...]:
+        """Return the forbidden names that a function or class of the student's uses."""
+        if self.texts is None:
+            raise OSError("the student's text is not known")
+        return self.texts.uses(self.name_of(proxy), forbidden)
 
     def _from_node(self, node: list[Any]) -> Any:
         if node[0] == Tag.REMOTE_TENSOR and len(node) == 3 and type(node[1]) is int:
