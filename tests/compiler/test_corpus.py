@@ -59,7 +59,9 @@ def test_corpus_case_gives_its_golden_files(name: str, request: pytest.FixtureRe
             if kind in golden:
                 path.write_bytes(golden[kind].encode())
             continue
-        assert path.is_file() == (kind in golden), f"{kind} of {name}: run pytest with --update-golden and read the diff"
+        assert path.is_file() == (kind in golden), (
+            f"{kind} of {name}: run pytest with --update-golden and read the diff"
+        )
         if kind in golden:
             assert golden[kind] == path.read_bytes().decode()
 

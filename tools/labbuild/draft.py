@@ -89,7 +89,8 @@ def draft_cell(
         texts = render_markdown(parts, is_task=grading is not None and grading.kind == "task")
     has_regions = any(not region.is_hidden for region in regions)
     if has_regions and grading is None:
-        grading = Grading("answer", "", 0.0, cell.number)
+        # nbgrader takes a region only out of an answer cell, and a text answer only as one graded by hand.
+        grading = Grading("answer" if is_code else "manual", "", 0.0, cell.number)
     return DraftCell(cell.cell_type, texts, grading, metadata, cell.number, is_skipped, has_regions)
 
 

@@ -70,7 +70,8 @@ def render_code(
             before = [whole_cell_comment]
         student += [*before, *([part.indent + stub] if stub else []), *after]
         marked = [f"{part.indent}### {BEGIN_SOLUTION}{stub}", *content, f"{part.indent}### END SOLUTION"]
-        source += [*before, *(marked if content or stub else []), *after]
+        # Also around nothing: nbgrader would take all of an answer cell away that has no region.
+        source += [*before, *marked, *after]
         answers.append((len(solution) + 1, len(solution) + len(content)))
         solution += content
     return Texts("\n".join(student), "\n".join(solution), "\n".join(source), tuple(answers))
@@ -108,8 +109,7 @@ def render_markdown(parts: Sequence[Part], *, is_task: bool = False) -> Texts:
             messages = [indent_of(part.indent) + ANSWER_HERE]
         student += messages
         source += messages
-        if content:
-            source += [f"<!-- {begin} -->", *content, f"<!-- {end} -->"]
+        source += [f"<!-- {begin} -->", *content, f"<!-- {end} -->"]
         answers.append((len(solution) + 1, len(solution) + len(content)))
         solution += content
     return Texts("\n".join(student), "\n".join(solution), "\n".join(source), tuple(answers))
