@@ -82,7 +82,7 @@ def _current_cell(shell: Any) -> str:
 
 
 def _names_bound_by(source: str) -> set[str]:
-    """Return the names that a cell binds at its top level; empty for a cell with magics."""
+    """Return the names that a cell binds at its top level; empty if it is not Python."""
     try:
         tree = ast.parse(source)
     except SyntaxError:
