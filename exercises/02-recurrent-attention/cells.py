@@ -665,6 +665,7 @@ def test_gru_with_large_arguments_gives_no_warning():
     with expect.no_warning(call=call, category=RuntimeWarning, read="hint 2 of the task"):
         answer = on_copies(gru, *random_gru(rng, 3, 4), numbers(rng, 1, 2, 4), data)
     expect_pair(answer, call)
+    expect.finite(answer[0], call=f"outputs of {call}")
 
 
 @points(0.25)
