@@ -30,7 +30,7 @@ _FORMAT = 1
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Receipt:
     """What was handed in, or why nothing was written.
 
@@ -71,6 +71,9 @@ class Receipt:
         )
         return "\n".join(lines)
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def _repr_html_(self) -> str:
         """Show the receipt in a notebook as preformatted text: easy to copy into a mail."""
         return f"<pre>{html.escape(str(self))}</pre>"
@@ -101,7 +104,8 @@ def hand_in(
 
     Args:
         notebook: the notebook; without it, every notebook in the folder that has graded cells.
-        files: further ones. Modules that the notebooks import and weights that they name are found.
+        files: further ones. Modules that the notebooks import are found, and weights that they name too,
+            unless files are given here.
         folder: where the lab lies.
         limit_mib: largest file of weights, in MiB.
 
@@ -119,7 +123,9 @@ def hand_in(
         )
     remarks += [_saved_remark(report) for report in reports if _running_cell_is_missing(report.path)]
     chosen = _choose_files(reports, files, base)
-    remarks += _file_remarks(chosen, reports, base, limit_mib)
+    remarks += _file_remarks(chosen, limit_mib)
+    if not files:
+        remarks += _missing_models(reports, base)
     remarks.sort(key=lambda remark: not remark.blocks)
     answered = tuple(id_ for report in reports for id_ in report.answered)
     untouched = tuple(id_ for report in reports for id_ in report.untouched)
@@ -181,13 +187,12 @@ def _choose_files(reports: list[NotebookReport], files: Sequence[str | Path], ba
     """Return notebooks, then the files they name, then the ones that were asked for; each once."""
     named = [path if (path := Path(file)).is_absolute() else base / path for file in files]
     candidates = [report.path for report in reports]
-    candidates += [path for report in reports for path in report.files]
+    found = [path for report in reports for path in report.files]
+    candidates += [path for path in found if not (files and path.suffix in MODEL_SUFFIXES)]
     return list({path.resolve(): path for path in [*candidates, *named]}.values())
 
 
-def _file_remarks(
-    chosen: list[Path], reports: list[NotebookReport], base: Path, limit_mib: float
-) -> list[Remark]:
+def _file_remarks(chosen: list[Path], limit_mib: float) -> list[Remark]:
     """Say what is wrong with modules and weights."""
     remarks: list[Remark] = []
     for path in chosen:

@@ -125,6 +125,17 @@ def test_hand_in_missing_weights_is_a_note(lab):
     assert "names sentence_model.safetensors, which is not there" in str(hand_in(folder=lab))
 
 
+def test_hand_in_listed_files_leave_other_weights_out(lab):
+    """Where files are listed, weights that the notebook names elsewhere are neither packed nor missed."""
+    save_file({"w": torch.ones(1)}, lab / "trial.safetensors")
+    cell = _answer("a, b, c = 'trial.safetensors', 'sentence_model.safetensors', 'gone.pt'", released="...")
+    _write(lab / "sentences.ipynb", cell)
+    receipt = hand_in(lab / "sentences.ipynb", ["sentence_model.safetensors"])
+    assert sorted(receipt.files) == ["sentence_model.safetensors", "sentences.ipynb"]
+    assert receipt.remarks == ()
+    assert repr(receipt) == str(receipt)
+
+
 def test_hand_in_folder_without_notebook_says_so(tmp_path):
     """An empty folder gives one problem and no file."""
     receipt = hand_in(folder=tmp_path)
