@@ -204,15 +204,18 @@ def _file_remarks(chosen: list[Path], limit_mib: float) -> list[Remark]:
                 remarks.append(Remark("model-refused", path.name, model.problem, model.hint, blocks=True))
         elif not path.is_file():
             remarks.append(Remark("file-missing", path.name, "is not there", blocks=True))
-    there = {path.name for path in chosen}
-    for report in reports:
-        for name in report.wanted_models:
-            if name not in there and not (base / name).exists():
-                hint = "run the cell that trains and saves the model, then hand in again"
-                remarks.append(
-                    Remark("model-missing", report.path.name, f"names {name}, which is not there", hint)
-                )
     return remarks
+
+
+def _missing_models(reports: list[NotebookReport], base: Path) -> list[Remark]:
+    """Say which weights a notebook names that are not there."""
+    hint = "run the cell that trains and saves the model, then hand in again"
+    return [
+        Remark("model-missing", report.path.name, f"names {name}, which is not there", hint)
+        for report in reports
+        for name in report.wanted_models
+        if not (base / name).exists()
+    ]
 
 
 def _name_in_zip(path: Path, base: Path) -> str:
