@@ -29,7 +29,9 @@ class CellOutputs:
     def __init__(self, emit: Callable[[tuple[Any, ...]], None], text_limit: int) -> None:
         self._emit = emit
         self._limit = text_limit
-        self._owner = os.getpid()
+        self.is_owner = True
+        # A worker that the student's code forks must not write into the connection to the grader.
+        os.register_at_fork(after_in_child=self._disown)
         self._text: list[str] = []
         self._name = ""
         self._pending = 0
@@ -53,21 +55,19 @@ class CellOutputs:
                 ("stream", "stderr", f"\n[{self._left_out} more characters of output were left out]\n")
             )
 
-    @property
-    def is_owner(self) -> bool:
-        """Whether this is the process that talks to the grader, not a worker that the student's code forked."""
-        return os.getpid() == self._owner
+    def _disown(self) -> None:
+        self.is_owner = False
 
     def write(self, name: str, text: str) -> None:
         """Add text of ``stdout`` or ``stderr``."""
-        if self._clear_next:
-            self._do_clear()
         room = self._limit - self._kept
         if len(text) > room:
             self._left_out += len(text) - room
-            text = text[:room]
+            text = text[:room] if room > 0 else ""
         if not text:
             return
+        if self._clear_next:
+            self._do_clear()
         self._kept += len(text)
         if name != self._name:
             self.flush()
@@ -169,10 +169,12 @@ class StudentStream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Show text."""
-        if not isinstance(text, str):
-            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        if type(text) is not str:
+            if not isinstance(text, str):
+                raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+            text = str(text)
         if self._outputs.is_owner:
-            self._outputs.write(self._stream, str(text))
+            self._outputs.write(self._stream, text)
         else:
             os.write(self._descriptor, text.encode("utf-8", "replace"))
         return len(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import random
 import signal
@@ -102,6 +103,7 @@ class _Server:
             result = None
         finally:
             self._busy = False
+        _flush_c()
         outputs.end_cell()
         ok = bool(result is not None and result.success)
         return ok, shell.error[0] if shell.error else ""
@@ -141,6 +143,11 @@ class _Server:
             error = getattr(__import__("builtins"), name, RuntimeError)
             raise error(message)
         return value
+
+
+def _flush_c() -> None:
+    """Write what C code has printed and still holds back."""
+    ctypes.CDLL(None).fflush(None)
 
 
 def _gradients(enabled: bool) -> Any:

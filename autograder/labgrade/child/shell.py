@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import builtins
 import sys
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
@@ -14,6 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from labgrade.child.outputs import CellOutputs, StudentStream, plain_bundle
+from labgrade.child.refusals import NOT_FOUND, refuse_in_shell, refuse_programs, say_refused
 from labgrade.child.tracebacks import format_error
 
 __all__ = ["StudentShell", "warm_shell"]
@@ -87,7 +87,7 @@ class StudentShell(InteractiveShell):
         self.outputs = outputs
         sys.stdout = StudentStream("stdout", outputs, 1)
         sys.stderr = StudentStream("stderr", outputs, 2)
-        builtins.input = _no_input
+        refuse_programs()
 
     def enable_gui(self, gui: Any = None) -> None:
         """Ignore the wish for windows: there is no screen."""
@@ -133,8 +133,8 @@ class StudentShell(InteractiveShell):
 
     def system(self, cmd: str) -> None:
         """Refuse ``!command`` with one line; the cell goes on."""
-        self.user_ns["_exit_code"] = 127
-        _say_refused(f"!{cmd.strip().splitlines()[0] if cmd.strip() else ''}")
+        self.user_ns["_exit_code"] = NOT_FOUND
+        say_refused(f"!{cmd.strip().splitlines()[0] if cmd.strip() else ''}")
 
     system_raw = system
     system_piped = system
@@ -145,41 +145,6 @@ class StudentShell(InteractiveShell):
 
         self.system(cmd)
         return SList() if split else ""
-
-
-def _say_refused(what: str) -> None:
-    print(f"{what[:120]}: shell commands are not available while grading; the cell goes on", file=sys.stderr)
-
-
-def _no_input(prompt: object = "", /) -> NoReturn:
-    raise EOFError("input() is not available while grading: nobody is there to answer. Use a value instead.")
-
-
-def _refuse_programs(shell: InteractiveShell) -> None:
-    """Replace the magics that start programs or install packages by one clear line."""
-
-    def line_magic(name: str) -> Any:
-        def refuse(line: str) -> None:
-            if name in ("pip", "conda", "mamba", "micromamba", "uv"):
-                print(
-                    f"%{name} {line[:100]}: packages cannot be installed while grading; the cell goes on",
-                    file=sys.stderr,
-                )
-            else:
-                _say_refused(f"%{name} {line}")
-
-        return refuse
-
-    def cell_magic(name: str) -> Any:
-        def refuse(line: str, cell: str | None = None) -> None:
-            _say_refused(f"%%{name} {line}")
-
-        return refuse
-
-    for name in ("pip", "conda", "mamba", "micromamba", "uv", "system", "sx"):
-        shell.register_magic_function(line_magic(name), "line", name)
-    for name in ("bash", "sh", "script", "system", "sx", "perl", "ruby", "pypy", "python2", "python3", "cmd"):
-        shell.register_magic_function(cell_magic(name), "cell", name)
 
 
 def warm_shell() -> StudentShell:
@@ -195,14 +160,11 @@ def warm_shell() -> StudentShell:
     config.InteractiveShell.autocall = 0
     config.InteractiveShell.xmode = "Plain"
     shell: StudentShell = StudentShell.instance(config=config)
-    StudentStream_outputs = CellOutputs(lambda event: None, 1000)
-    saved = sys.stdout, sys.stderr, builtins.input
-    shell.outputs = StudentStream_outputs
+    shell.outputs = CellOutputs(lambda event: None, 1000)
     shell.run_cell("1 + 1", store_history=False)
     shell.run_cell("raise NotImplementedError", store_history=False)
     shell.outputs = None
     shell.error = None
-    sys.stdout, sys.stderr, builtins.input = saved
     shell.reset(new_session=True)
-    _refuse_programs(shell)
+    refuse_in_shell(shell)
     return shell

@@ -21,16 +21,18 @@ from labgrade.model import (
     PreparedNotebook,
     PreparedSubmission,
     Severity,
+    TestCellRun,
 )
 from labgrade.verify.cells import TestCode, run_test_cell
 from labgrade.verify.given import Given, seed_all
-from labgrade.verify.hubline import HubLine
+from labgrade.verify.hubline import HubGoneError, HubLine
 from labgrade.verify.inkernel import run_in_kernel
 from labgrade.verify.modes import Modes
 from labgrade.verify.names import NotebookPlan
 from labgrade.verify.seeds import take_seeds
 from labgrade.verify.sources import StudentTexts
-from labgrade.verify.student import Student
+from labgrade.verify.student import Student, StudentGoneError
+from labgrade.wire import ChannelClosedError, CodecError
 
 __all__ = ["Judge", "PreparedLab"]
 
@@ -112,6 +114,10 @@ class _NotebookWalk:
         self._namespace_for_tests()
         if self._notebook.missing:
             return
+        for index, why in self._given.failed.items():
+            text = f"a given cell could not be computed apart from the student's work: {why}"
+            finding = Finding("given-failed", text, Severity.LOOK, self._notebook.spec.name, f"#{index + 1}")
+            self._tell("finding", index, finding)
         count = 0
         try:
             self._student.start()
@@ -173,7 +179,18 @@ class _NotebookWalk:
             if run.reason.partition("tampered: ")[1]:
                 self._find("tampered", run.reason.rpartition("tampered: ")[2], spec)
             return
-        self._test_apart(position, spec, count)
+        try:
+            self._test_apart(position, spec, count)
+        except (StudentGoneError, CodecError) as error:
+            self._tell(
+                "test", position, TestCellRun(spec.grade_id, 0.0, spec.points, "apart", reason=str(error))
+            )
+        except (HubGoneError, ChannelClosedError):
+            raise
+        except Exception as error:  # a fault of ours costs this cell, and a person is asked
+            reason = f"grader error: {type(error).__name__}: {error}"
+            self._find("grader-error", reason, spec)
+            self._tell("test", position, TestCellRun(spec.grade_id, 0.0, spec.points, "apart", reason=reason))
         if spec.index in self._echoed:
             # What the student saw of this cell, run where the student's later cells expect what it binds.
             self._student.run_cell(spec.released, count)

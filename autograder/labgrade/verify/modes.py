@@ -45,17 +45,20 @@ def solution_of(lab: LabSpec) -> PreparedSubmission:
     return PreparedSubmission("solution", notebooks, {**lab.student_files, **lab.given_files})
 
 
-def decide_modes(lab: LabSpec, plans: tuple[NotebookPlan, ...], trial: Trial) -> dict[Place, str]:
+def decide_modes(
+    lab: LabSpec, plans: tuple[NotebookPlan, ...], trial: Trial, *, in_doubt: bool
+) -> dict[Place, str]:
     """Find the cells where the solution passes in its own process and not apart.
 
     Args:
         lab: the lab.
         plans: of its notebooks.
+        in_doubt: something could not be computed apart, so that every cell must be tried.
         trial: grades a submission with the given modes and returns what its test cells are worth.
 
     """
     modes = static_modes(plans)
-    if not needs_trial(lab):
+    if not in_doubt and not needs_trial(lab):
         return modes
     solution = solution_of(lab)
     apart = trial(solution, modes)

@@ -120,7 +120,8 @@ def _prepare(order: Order, folder: str, line: HubLine) -> PreparedLab:
         def trial(submission: PreparedSubmission, modes: Modes) -> dict[tuple[int, int], TestCellRun]:
             return _try(prepared, line, order, submission, modes)
 
-        modes = decide_modes(spec, prepared.plans, trial)
+        doubt = any(part.failed for part in prepared.given)
+        modes = decide_modes(spec, prepared.plans, trial, in_doubt=doubt)
     return replace(prepared, modes=modes)
 
 
