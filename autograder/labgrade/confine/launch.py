@@ -74,17 +74,17 @@ def main(arguments: Sequence[str]) -> int:
     """Confine this process and become the program; returns only if that failed."""
     from labgrade.confine import enter
 
-    policy_text, kept, separator, *argv = arguments
-    if separator != "--" or not argv:
+    if len(arguments) < 4 or arguments[2] != "--":
         raise SystemExit("usage: python -m labgrade.confine POLICY KEEP_FDS -- PROGRAM [ARGUMENTS]")
-    policy = decode_policy(policy_text)
-    keep_fds = (0, 1, 2, *map(int, filter(None, kept.split(","))))
-    report_fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-    for fd in keep_fds:
-        os.set_inheritable(fd, True)
+    policy_text, kept, _, *argv = arguments
     try:
+        policy = decode_policy(policy_text)
+        keep_fds = (0, 1, 2, *map(int, filter(None, kept.split(","))))
+        report_fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        for fd in keep_fds:
+            os.set_inheritable(fd, True)
         enter(policy, report_fd, keep_fds=keep_fds, parent_pid=os.getppid())
         os.execvp(argv[0], argv)  # noqa: S606 - a list, without a shell
-    except (ConfineError, OSError) as error:
-        print(f"not confined, so not started: {error}", file=sys.stderr, flush=True)
+    except (ConfineError, OSError, ValueError) as error:
+        print(f"{argv[0]} was not started: {error}", file=sys.stderr, flush=True)
     os._exit(EXIT_NOT_CONFINED)
