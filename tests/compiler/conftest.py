@@ -28,7 +28,7 @@ MakeLab = Callable[..., Path]
 
 @pytest.fixture
 def make_lab(tmp_path: Path) -> MakeLab:
-    """Return a function that writes a lab's folder: file name -> text; ``lab.md`` gets a header if it has none."""
+    """Return a function that writes a lab's folder: ``lab_md="text"`` makes lab.md, with a header."""
 
     def make(name: str = "mylab", **files: str | bytes) -> Path:
         folder = tmp_path / "labs" / name

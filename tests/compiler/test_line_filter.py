@@ -1,4 +1,4 @@
-"""Ungraded labs: what comes out equals the plain line filter of the convention, but for the documented differences."""
+"""Ungraded labs equal the plain line filter of the convention, but for the documented differences."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from labbuild.compiled import CompiledLab
 
 CORPUS = Path(__file__).parent.parent / "corpus"
 
-# In these the line filter itself goes wrong (it swallows what follows a mistyped HWEND) or their tags are new.
+# In these the line filter itself goes wrong (it swallows what follows a mistyped HWEND), or the tags are new.
 NOT_COMPARED = {
     "hwbegin-for-hwend",
     "graded",
@@ -71,7 +71,7 @@ def built_lines(lab: CompiledLab, version: str) -> list[str]:
 
 
 def without_documented_differences(rows: list[str], messages: set[str]) -> list[str]:
-    """Drop blank lines and placeholders; reduce a message to its words (indentation, comment sign, heading)."""
+    """Drop blank lines and placeholders; reduce a message to its words."""
     left: list[str] = []
     for row in rows:
         words = row.strip().removeprefix("#").strip()
@@ -93,7 +93,7 @@ def comparable() -> list[str]:
 @pytest.mark.parametrize("version", ["student", "solution"])
 @pytest.mark.parametrize("name", comparable())
 def test_ungraded_lab_built_equals_line_filter(name: str, version: str) -> None:
-    """The built text is the line filter's, except indentation of comments, placeholders, and Markdown messages."""
+    """The built text is the line filter's, but for indented comments, placeholders, Markdown messages."""
     folder = CORPUS / name / "lab"
     expected, messages = line_filter(source_lines(folder / "lab.md"), version)
     built = built_lines(compile_lab(folder), version)

@@ -8,7 +8,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -25,7 +24,7 @@ APART = {"nbgrader-metadata", "hwbegin-for-hwend"}
 
 
 @pytest.fixture(scope="session")
-def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give an output folder in which nbgrader released everything of the corpus that builds.
 
     The notebooks of the corpus make one assignment: one start of nbgrader for all of them.
@@ -52,7 +51,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    yield out
+    return out
 
 
 def release_and_ours(course: Path) -> list[tuple[str, dict[str, object], dict[str, object]]]:

@@ -281,7 +281,7 @@ PIECES = [
 @settings(RELAXED, max_examples=150)
 @given(st.lists(st.sampled_from(PIECES), max_size=14), st.sampled_from([".md", ".py", "module"]))
 def test_any_sequence_of_lines_compiles_without_an_exception(rows: list[str], form: str) -> None:
-    """Whatever a file holds, compiling it gives diagnostics or versions, never a traceback, and never a wrong line."""
+    """Whatever a file holds gives diagnostics or versions, never a traceback, and never a wrong line."""
     header = {".md": HEADER, ".py": "# %%\n", "module": ""}[form]
     text = header + "\n".join(rows)
     with tempfile.TemporaryDirectory() as folder:

@@ -112,7 +112,8 @@ def parse_marker(line: Line, report: Diagnostics) -> Marker | None:
             )
             return None
         _report_stray(line, before.strip(), report)
-    indent = line.text[: len(line.text) - len(line.text.lstrip())]
+    plain = line.text.lstrip().removeprefix("#").removeprefix(" ") if commented else line.text
+    indent = plain[: len(plain) - len(plain.lstrip())]
     if html_comment:
         _report_stray(line, "<!-- -->", report)
     if match[1] == "MSG":

@@ -24,15 +24,21 @@ __all__ = [
     "report_drift",
 ]
 
-# What each format needs for itself; it says nothing about the notebook.
+# What each format needs for itself, and what editors leave behind and Jupytext does not write.
 _LAYOUT = frozenset(
     {
+        "autoscroll",
         "cell_marker",
+        "collapsed",
+        "ExecuteTime",
+        "execution",
         "lines_to_end_of_cell_marker",
         "lines_to_next_cell",
-        "region_name",
-        "skipline",
         "noskipline",
+        "region_name",
+        "scrolled",
+        "skipline",
+        "trusted",
     }
 )
 
@@ -117,8 +123,8 @@ def _pair_cell(cell: Cell, markers: Mapping[int, Any]) -> PairCell:
 
 def _bare(text: str) -> str:
     """Return a marker line without the comment sign that a percent script puts before it."""
-    blanks = text[: len(text) - len(text.lstrip())]
-    return blanks + text[text.index("#!") :] if text.lstrip().startswith("# #!") else text
+    left = text.removeprefix("#").removeprefix(" ")
+    return left if text.startswith("#") and left.lstrip().startswith("#!") else text
 
 
 def content_digest(cells: tuple[PairCell, ...]) -> str:

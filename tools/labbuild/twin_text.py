@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,25 +43,43 @@ def twin_bytes(source: PairSide, path: Path, old: PairSide | None) -> bytes:
         UnwritableTwinError: there is no such text.
 
     """
-    fresh = _jupytext_text(source, path, old)
-    for text in (_spliced(fresh, path, source, old), fresh):
-        if text is None:
-            continue
-        try:
-            back = read_side(path, text.encode())
-        except UnreadableSourceError:
-            continue
-        index = first_difference(source.cells, back.cells)
+    protected: set[int] = set()
+    while True:
+        fresh = _jupytext_text(source, path, old, protected)
+        index = _difference(source, path, fresh)
         if index is None:
-            return text.encode()
-    line = source.cells[min(index or 0, len(source.cells) - 1)].line if source.cells else 0
-    raise UnwritableTwinError(f"{path.name} would not read back as the same cells", line)
+            break
+        if path.suffix != ".md" or index in protected or not _is_markdown(source, index):
+            line = source.cells[min(index, len(source.cells) - 1)].line if source.cells else 0
+            raise UnwritableTwinError(f"{path.name} would not read back as the same cells", line)
+        protected.add(index)  # region comments keep the blank lines of a text cell
+    spliced = _spliced(fresh, path, source, old)
+    if spliced is not None and _difference(source, path, spliced) is None:
+        return spliced.encode()
+    return fresh.encode()
 
 
-def _jupytext_text(source: PairSide, path: Path, old: PairSide | None) -> str:
+def _is_markdown(source: PairSide, index: int) -> bool:
+    return index < len(source.cells) and source.cells[index].cell_type == "markdown"
+
+
+def _difference(source: PairSide, path: Path, text: str) -> int | None:
+    """Return the first cell that a text would not read back as."""
+    try:
+        return first_difference(source.cells, read_side(path, text.encode()).cells)
+    except UnreadableSourceError:
+        return 0
+
+
+def _jupytext_text(source: PairSide, path: Path, old: PairSide | None, protected: Collection[int]) -> str:
     base = jupytext_module("jupytext").nbformat.v4.nbbase
     makers = {"code": base.new_code_cell, "markdown": base.new_markdown_cell, "raw": base.new_raw_cell}
-    cells = [makers[cell.cell_type](cell.text, metadata=dict(cell.metadata)) for cell in source.cells]
+    cells = [
+        makers[cell.cell_type](
+            cell.text, metadata={**cell.metadata, **({"region_name": "region"} if index in protected else {})}
+        )
+        for index, cell in enumerate(source.cells)
+    ]
     kind = old.format if old else SourceFormat(path.suffix, "markdown" if path.suffix == ".md" else "percent")
     options: dict[str, Any] = {"extension": kind.extension, "format_name": kind.name}
     if kind.extension == ".py":
