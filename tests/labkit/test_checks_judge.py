@@ -75,6 +75,24 @@ def test_judge_exit_in_student_code_is_a_crash(judge, call):
     assert "return" in test.cause
 
 
+def test_judge_exception_that_cannot_be_shown_is_a_crash(judge):
+    """A student's exception class that fails at its own text does not end the check."""
+    student = (
+        "class Bad(Exception):\n    def __str__(self):\n        raise ValueError\ndef f():\n    raise Bad"
+    )
+    test = judge(student, "f()")
+    assert test.outcome is Outcome.CRASHED
+    assert "it raised: Bad" in test.message
+
+
+def test_judge_broken_variant_is_told_to_the_author_only(judge):
+    """The student's message does not show the author's slip."""
+    test = judge("K = 1", "expect.equal(K, 2, variants={'bad': lambda: 1 / 0})")
+    assert test.outcome is Outcome.FAILED
+    assert "could not be computed" in test.for_author[0]
+    assert test.notes == ()
+
+
 def test_judge_skip_raised_by_student_is_a_crash(judge):
     """A student cannot skip a test."""
     test = judge("import pytest\ndef f():\n    pytest.skip('no')", "f()")

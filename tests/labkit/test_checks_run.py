@@ -82,6 +82,8 @@ def test_check_marks_give_shares_and_the_rest_is_divided(check_cell):
         ("def test_a(tmp_path):\n    pass\ncheck('q', points=1)", "fixtures are not available"),
         ("async def test_a():\n    pass\ncheck('q', points=1)", "plain function"),
         ("def test_a():\n    yield\ncheck('q', points=1)", "plain function"),
+        ("def test_a():\n    pass\ndef test_a():\n    pass\ncheck('q', points=1)", "defined twice"),
+        ("class TestA:\n    def test_a(self):\n        pass\ncheck('q', points=1)", "is a class"),
     ],
 )
 def test_check_written_wrongly_says_how_to_mend_it(check_cell, tests, message):

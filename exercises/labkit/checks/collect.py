@@ -64,6 +64,7 @@ def collect_tests(namespace: Mapping[str, Any], filename: str, before_line: int)
 
     """
     source = lines_of(filename)
+    _refuse_lost_tests(source, namespace, filename)
     after_line = _last_check_before(source, before_line)
     hidden_lines = _hidden_lines(source)
     found: dict[str, tuple[FunctionType, CodeType]] = {}
@@ -125,6 +126,32 @@ def lines_of(filename: str) -> list[str]:
     return linecache.getlines(filename)
 
 
+def _refuse_lost_tests(source: list[str], namespace: Mapping[str, Any], filename: str) -> None:
+    """Refuse what reads like a test and would never run: a second one of the same name, and test classes."""
+    tree = _parse(source)
+    names = [node.name for node in (tree.body if tree else []) if isinstance(node, ast.FunctionDef)]
+    for name in names:
+        if name.startswith("test_") and names.count(name) > 1:
+            raise CheckError(
+                f"{name} is defined twice in this cell, so only the second would run; rename one"
+            )
+    for name, value in list(namespace.items()):
+        if name.startswith("Test") and isinstance(value, type):
+            methods = [method for key, method in vars(value).items() if key.startswith("test")]
+            if any(
+                getattr(method, "__code__", None) and method.__code__.co_filename == filename
+                for method in methods
+            ):
+                raise CheckError(f"{name} is a class; tests in a notebook are plain functions named test_…")
+
+
+def _parse(source: list[str]) -> ast.Module | None:
+    try:
+        return ast.parse("".join(source))
+    except SyntaxError:  # a cell with magics
+        return None
+
+
 def _function_of(value: Any) -> FunctionType | None:
     if not callable(value) or isinstance(value, type):
         return None
@@ -141,9 +168,8 @@ def _title(name: str, function: Callable[..., Any]) -> str:
 
 def _last_check_before(source: list[str], line: int) -> int:
     """Return the line of the last ``check(...)`` above this one, 0 if there is none to be seen."""
-    try:
-        tree = ast.parse("".join(source))
-    except SyntaxError:  # a cell with magics: then the whole cell is one part
+    tree = _parse(source)
+    if tree is None:  # then the whole cell is one part
         return 0
     last = 0
     for statement in tree.body:

@@ -29,6 +29,10 @@ from labkit.checks.model import Fact, Outcome
 __all__ = ["TestTimeout", "Verdict", "judge"]
 
 
+_MAX_ERROR = 600
+_MAX_CALL = 300
+
+
 class TestTimeout(BaseException):
     """The test's time is up. Not an Exception, so that a student's ``except Exception`` lets it through."""
 
@@ -46,7 +50,7 @@ class Verdict:
     outcome: Outcome
     facts: tuple[Fact, ...] = ()
     cause: str = ""
-    notes: tuple[str, ...] = ()
+    for_author: tuple[str, ...] = ()
 
 
 def judge(error: BaseException, test: Test, namespace: Mapping[str, Any]) -> Verdict:
@@ -83,7 +87,7 @@ def _expectation(
     """Return the verdict of a skip or of an expectation that was not met, None for every other exception."""
     if _is_pytest(error, "Skipped") or type(error).__qualname__ == "SkipTest":
         # A student's code cannot skip a test.
-        skipped = Verdict(Outcome.SKIPPED, (Fact("reason", str(error) or "the test asked for it"),))
+        skipped = Verdict(Outcome.SKIPPED, (Fact("reason", _text_of(error) or "the test asked for it"),))
         return skipped if step is None else None
     # An expectation may stand in a function that the test gave to the student's code to call.
     if step is not None and frames.is_student_code(frames.raising_file(traceback), file):
@@ -92,7 +96,7 @@ def _expectation(
         outcome = Outcome.NOT_ATTEMPTED if isinstance(error, NotAttempted) else Outcome.FAILED
         return Verdict(outcome, error.facts, error.cause, error.notes)
     if _is_pytest(error, "Failed"):
-        return Verdict(Outcome.FAILED, (*_called(traceback, file), Fact("came back", str(error))))
+        return Verdict(Outcome.FAILED, (*_called(traceback, file), Fact("came back", _text_of(error))))
     if isinstance(error, AssertionError) and (step is None or frames.raising_file(traceback) == file):
         return Verdict(Outcome.FAILED, explain_assert(error, traceback, file))
     return None
@@ -178,6 +182,8 @@ def _called(traceback: TracebackType | None, file: str) -> tuple[Fact, ...]:
     if step is None:
         return ()
     expression = frames.expression_at(step.tb_frame.f_code, step.tb_lasti)
+    if len(expression) > _MAX_CALL:
+        expression = f"{expression[:_MAX_CALL]} …"
     return (Fact("called", expression),) if expression else ()
 
 
@@ -193,27 +199,35 @@ def _where(step: TracebackType, label: str) -> Fact:
 
 
 def _name_error(error: BaseException) -> str:
-    text = str(error).strip()
-    if len(text) > 600:
-        text = f"{text[:600]} …"
+    text = _text_of(error)
+    if len(text) > _MAX_ERROR:
+        text = f"{text[:_MAX_ERROR]} …"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _text_of(error: BaseException) -> str:
+    """Return an exception's text; a student's class may fail at giving it, which must not end the check."""
+    try:
+        return str(error).strip()
+    except Exception:
+        return ""
 
 
 def _is_placeholder(error: BaseException) -> bool:
     if isinstance(error, NotImplementedError):
         return True
-    return isinstance(error, (TypeError, AttributeError)) and "ellipsis" in str(error).lower()
+    return isinstance(error, (TypeError, AttributeError)) and "ellipsis" in _text_of(error).lower()
 
 
 def _unanswered(error: BaseException) -> tuple[Fact, ...]:
     if not isinstance(error, NotImplementedError):
         return (Fact("", "a `...` still stands where your code should be"),)
-    text = str(error).strip()
+    text = _text_of(error)
     return (Fact("", text or "the answer is still the stub that was given"),)
 
 
 def _cause_of_crash(error: BaseException) -> str:
-    text = str(error)
+    text = _text_of(error)
     if "NoneType" in text:
         return "something is None: is a `return` missing?"
     if isinstance(error, RecursionError):

@@ -37,35 +37,42 @@ def limit_time(seconds: float | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _limit_by_signal(seconds: float) -> Iterator[None]:
+    armed = True
+
     def stop(signum: int, frame: FrameType | None) -> None:
-        raise TestTimeout(seconds)
+        # Without the flag a late knock could interrupt the lines below that take the timer away.
+        if armed:
+            raise TestTimeout(seconds)
 
     handler = signal.signal(signal.SIGALRM, stop)
     outer = signal.setitimer(signal.ITIMER_REAL, seconds, _KNOCK_AGAIN_S)
     try:
         yield
     finally:
-        # An outer timer (an engine's) goes on with what it had left; it may be due at once.
+        armed = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
-        if outer[0]:
+        if outer[0]:  # an outer timer (an engine's) goes on with what it had left
             signal.setitimer(signal.ITIMER_REAL, outer[0], outer[1])
 
 
 @contextlib.contextmanager
 def _limit_by_thread(seconds: float) -> Iterator[None]:
-    target = threading.get_ident()
+    target = ctypes.c_ulong(threading.get_ident())
     finished = threading.Lock()
     done = False
+    asked = False
 
     class _Stop(TestTimeout):
         def __init__(self) -> None:
             super().__init__(seconds)
 
     def stop() -> None:
+        nonlocal asked
         with finished:
             if not done:
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(target), ctypes.py_object(_Stop))
+                asked = True
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(target, ctypes.py_object(_Stop))
 
     timer = threading.Timer(seconds, stop)
     timer.daemon = True
@@ -75,4 +82,6 @@ def _limit_by_thread(seconds: float) -> Iterator[None]:
     finally:
         with finished:
             done = True
+            if asked:  # if it did not take effect yet, it must not do so outside
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(target, None)
         timer.cancel()

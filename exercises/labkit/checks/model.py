@@ -55,7 +55,8 @@ class TestResult:
         seconds: wall clock.
         hidden: the test stood between HIDDEN TESTS marks.
         output: what was printed while it ran, capped.
-        notes: observations that cost nothing (an input was modified, a variant could not be computed).
+        notes: observations that cost nothing, such as an input that was modified.
+        for_author: what the test's author should mend, such as a variant that raised; not shown to students.
 
     """
 
@@ -72,6 +73,7 @@ class TestResult:
     hidden: bool = False
     output: str = ""
     notes: tuple[str, ...] = ()
+    for_author: tuple[str, ...] = ()
 
     @property
     def message(self) -> str:

@@ -151,7 +151,8 @@ def _run_test(
         seconds=time.perf_counter() - started,
         hidden=test.hidden,
         output=output.text(),
-        notes=(*notes, *verdict.notes),
+        notes=tuple(notes),
+        for_author=verdict.for_author,
     )
 
 
@@ -205,7 +206,7 @@ def _combine(test: Test, ends: list[tuple[Verdict, float]]) -> tuple[Verdict, fl
     labels = ", ".join(case.label for case, _ in bad)
     heading = Fact("", f"{len(ends) - len(bad)} of {len(ends)} cases passed; not: {labels}")
     facts = (heading, Fact("case", case.label), *verdict.facts)
-    return Verdict(verdict.outcome, facts, verdict.cause, verdict.notes), part
+    return Verdict(verdict.outcome, facts, verdict.cause, verdict.for_author), part
 
 
 def _passed(verdict: Verdict) -> bool:

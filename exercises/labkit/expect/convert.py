@@ -102,7 +102,7 @@ def name_type(value: Any) -> str:
         return f"a dict with {len(value)} entries"
     if type(value) in (set, frozenset):
         return f"a set of {len(value)}"
-    name = type(value).__name__
+    name = type(value).__name__[:80]
     if name == "Proxy" or hasattr(type(value), "__labkit_probe__"):
         return "an object that is not plain data (a function, a module, a generator …)"
     article = "an" if name[:1].lower() in "aeiou" else "a"

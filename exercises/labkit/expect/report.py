@@ -13,7 +13,7 @@ from labkit.checks.model import Fact
 from labkit.expect.compare import find_difference
 from labkit.expect.convert import Unconvertible, convert
 
-__all__ = ["fail", "find_variant", "refuse_placeholder"]
+__all__ = ["fail", "find_variant", "first_variant", "refuse_placeholder"]
 
 _HERE = str(Path(__file__).resolve().parent)
 _MAX_CALL = 200
@@ -71,13 +71,24 @@ def find_variant(
         tol: as in the comparison.
 
     """
+
+    def matches(value: Any) -> bool:
+        converted = convert(value)
+        same = find_difference(converted, convert(actual), tol, drop_axes=True) is None
+        # A variant that agrees with the reference on these inputs explains nothing.
+        return same and find_difference(converted, convert(expected), tol, drop_axes=True) is not None
+
+    return first_variant(variants, matches)
+
+
+def first_variant(
+    variants: Mapping[str, Any] | None, matches: Callable[[Any], bool]
+) -> tuple[str, tuple[str, ...]]:
+    """Return the first variant that matches, "" if none does, and notes about those that raised."""
     notes: list[str] = []
     for name, variant in (variants or {}).items():
         try:
-            converted = convert(_value_of(variant))
-            matches = find_difference(converted, convert(actual), tol, drop_axes=True) is None
-            # A variant that agrees with the reference on these inputs explains nothing.
-            if matches and find_difference(converted, convert(expected), tol, drop_axes=True) is not None:
+            if matches(_value_of(variant)):
                 return name, tuple(notes)
         except Unconvertible:
             continue
@@ -87,7 +98,7 @@ def find_variant(
 
 
 def _value_of(variant: Any) -> Any:
-    return variant() if isinstance(variant, Callable) and not hasattr(variant, "shape") else variant  # type: ignore[arg-type]
+    return variant() if callable(variant) else variant
 
 
 def _first_argument() -> str:

@@ -12,7 +12,7 @@ from labkit.checks.marks import Tiers
 from labkit.checks.model import CheckError, Fact
 from labkit.expect.compare import find_difference
 from labkit.expect.convert import Unconvertible, convert, name_type
-from labkit.expect.report import fail, find_variant, refuse_placeholder
+from labkit.expect.report import fail, find_variant, first_variant, refuse_placeholder
 
 __all__ = ["answered", "close", "equal", "loss_below", "tiers", "true"]
 
@@ -97,18 +97,14 @@ def equal(
     refuse_placeholder(actual, call)
     if _equal(actual, expected):
         return
-    cause = ""
-    for name, variant in (variants or {}).items():
-        value = variant() if callable(variant) else variant
-        if _equal(actual, value):
-            cause = name
-            break
+    cause, notes = first_variant(variants, lambda value: _equal(actual, value))
     fail(
         call=call,
         expected=describe_value(expected) or repr(expected),
         came_back=describe_value(actual) or name_type(actual),
         cause=cause or (_NO_RETURN if actual is None else _cause_of_inequality(actual, expected)),
         read=read,
+        notes=notes,
     )
 
 
