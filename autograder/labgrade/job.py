@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from labgrade.journal import Entry, Journal, Mark, journal_key
 from labgrade.lab import Lab
 from labgrade.model import Finding, Limits, Severity
 from labgrade.progress import Listener
-from labgrade.record import Gradebook, write_autograded
+from labgrade.record.autograded import write_autograded
+from labgrade.record.gradebook import Gradebook
 from labgrade.result import GradedSubmission, NotebookStatus
 from labgrade.score import ungraded_notebooks
 
@@ -156,6 +158,7 @@ def run_job(plan: JobPlan, listener: Listener) -> JobSummary:
     setup = Setup(plan.lab, plan.limits, plan.sandbox, plan.tests)
     jobs = max(1, min(plan.jobs, len(plan.places)))
     with (
+        _closed_on_error(journal),
         LocalExecutor(setup, jobs, plan.folder / "logs") as executor,
         Gradebook(plan.course.gradebook_url, plan.course) as gradebook,
     ):
@@ -170,6 +173,15 @@ def run_job(plan: JobPlan, listener: Listener) -> JobSummary:
         summary.level = executor.level
     summary.seconds = time.monotonic() - start
     return summary
+
+
+@contextmanager
+def _closed_on_error(journal: Journal) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        journal.close()
+        raise
 
 
 def _grade_all(

@@ -15,7 +15,7 @@ from labgrade.job import JobPlan
 from labgrade.lab import Lab, read_lab
 from labgrade.model import Finding, Limits
 from labgrade.overlay import overlay_gradebook
-from labgrade.record import Gradebook
+from labgrade.record.gradebook import Gradebook
 
 __all__ = ["plan_course", "plan_folder"]
 

@@ -13,6 +13,7 @@ from labgrade.model import (
     Finding,
     NotebookRun,
     NotebookSpec,
+    Outcome,
     Output,
     PreparedNotebook,
     Severity,
@@ -194,6 +195,19 @@ def _score_test(
         )
         return CellScore(
             cell.grade_id, question, 0.0, cell.points, "test", reason="the test cell gave no verdict"
+        )
+    if any(one.outcome is Outcome.GRADER_ERROR for one in test.tests):  # ours: it never costs marks
+        findings.append(
+            Finding(
+                "grader-error",
+                f"the grader could not decide this test cell: {test.reason or 'see the log'}",
+                Severity.LOOK,
+                spec.name,
+                cell.grade_id,
+            )
+        )
+        return CellScore(
+            cell.grade_id, question, None, cell.points, "test", test.tests, test.mode, test.reason
         )
     score, reason = float(test.score), test.reason
     if not math.isfinite(score) or not 0 <= score <= cell.points:

@@ -79,6 +79,12 @@ def release_notebooks(lab: Lab) -> dict[str, Notebook]:
     return notebooks
 
 
+@pytest.fixture(scope="session")
+def release() -> Callable[[Lab], dict[str, Notebook]]:
+    """Return the function that makes the students' notebooks of a lab."""
+    return release_notebooks
+
+
 @pytest.fixture
 def released(lab: Lab) -> dict[str, Notebook]:
     """Return the notebooks as students get them, free to be changed."""
@@ -146,7 +152,7 @@ def nbgrader_api() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def nbgraders_gradebook(nbgrader_api: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an empty gradebook that nbgrader made; to be copied, not changed. nbgrader runs alembic for it."""
+    """Return an empty gradebook that nbgrader made, with alembic; to be copied, not changed."""
     path = tmp_path_factory.mktemp("nbgrader") / "gradebook.db"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")

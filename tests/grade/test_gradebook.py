@@ -14,7 +14,8 @@ import pytest
 from labgrade.course import CourseSettings
 from labgrade.errors import MachineError, UsageError
 from labgrade.lab import Lab, digest_lab
-from labgrade.record import Gradebook, schema
+from labgrade.record import schema
+from labgrade.record.gradebook import Gradebook
 from labgrade.record.penalty import clip_penalty, parse_timestamp, seconds_late
 from labgrade.result import CellScore, GradedNotebook, GradedSubmission, NotebookStatus
 from labgrade.score import question_of
@@ -79,7 +80,9 @@ def _rows(url: str, query: str) -> list[tuple[Any, ...]]:
 
 GRADES = """
 SELECT s.student_id, n.name, b.name, b.type, g.auto_score, g.manual_score, g.needs_manual_grade
-FROM grade g JOIN submitted_notebook sn ON g.notebook_id = sn.id JOIN submitted_assignment s ON sn.assignment_id = s.id JOIN base_cell b ON g.cell_id = b.id JOIN notebook n ON sn.notebook_id = n.id ORDER BY 1, 2, 3
+FROM grade g JOIN submitted_notebook sn ON g.notebook_id = sn.id
+JOIN submitted_assignment s ON sn.assignment_id = s.id
+JOIN base_cell b ON g.cell_id = b.id JOIN notebook n ON sn.notebook_id = n.id ORDER BY 1, 2, 3
 """
 COMMENT_ROWS = """
 SELECT s.student_id, n.name, b.name, b.type, c.auto_comment, c.manual_comment

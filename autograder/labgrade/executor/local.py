@@ -143,8 +143,7 @@ class LocalExecutor:
             "HOME": os.environ.get("HOME", "/"),
             "LANG": os.environ.get("LANG", "C.UTF-8"),
             "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
-            **{name: value for name, value in os.environ.items() if name.startswith("LABGRADE_")},
+            **{name: os.environ[name] for name in ("PYTHONPATH", "TMPDIR") if os.environ.get(name)},
         }
         with open(log, "ab") as errors:
             process = subprocess.Popen(
