@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 from labkit import data, progress
+from labkit.submit_models import inspect_model
 from safetensors.torch import load_file, save_file
 
 LN2 = math.log(2)
@@ -49,6 +50,30 @@ def make_batches(sentences, batch_size, seed=None):
 def count_targets(batch):
     """Return how many ids of a batch are predicted: all but the first of each row and PAD."""
     return int((batch[:, 1:] != data.PAD).sum())
+
+
+def next_shares(sentences):
+    """Return how often each id comes next in the sentences, as a share: float32 [98], sums to 1."""
+    counts = torch.zeros(data.N_IDS)
+    for batch in make_batches(sentences, 512):
+        counts += torch.bincount(batch[:, 1:].flatten(), minlength=data.N_IDS)
+    counts[data.PAD] = 0
+    return counts / counts.sum()
+
+
+def first_loss(loss, model, batch):
+    """Return the loss of one batch as a number; say so in one line where `rnn_lm.py` is not answered.
+
+    Raises:
+        NotImplementedError: the model has no layers, or the loss gives nothing.
+
+    """
+    if not any(True for _ in model.parameters()):
+        raise NotImplementedError("SentenceModel has no layers yet: write it in rnn_lm.py")
+    value = loss(model, batch)
+    if value is None:
+        raise NotImplementedError("sentence_loss gives None: write it (and `forward`) in rnn_lm.py")
+    return torch.as_tensor(value).detach().item()
 
 
 @torch.no_grad()
@@ -95,6 +120,7 @@ def write_atomically(path, write):
     os.close(handle)
     try:
         write(temporary)
+        os.chmod(temporary, 0o644)  # the temporary file was private
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
@@ -112,16 +138,34 @@ def save_model(model, path, half=False):
 
 
 def load_model(model, path):
-    """Put the weights of a file into a model, and set it to evaluation mode. Returns the model.
+    """Put the weights of a file into a model, and set it to evaluation mode.
+
+    Args:
+        model: a fresh `SentenceModel`.
+        path: a `.safetensors` file; where it is not there, a state dict of `torch.save` with the same name
+            that ends in `.pt` or `.pth` is taken.
+
+    Returns:
+        The model.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        RuntimeError: the names or shapes of the weights are not those of the model.
+        NotImplementedError: the model has no layers.
+        ValueError: the file is missing, too large, damaged, not plain weights, or not of this model.
 
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path} is not there: train a model first")
-    model.load_state_dict(load_file(path))
+    if not any(True for _ in model.parameters()):
+        raise NotImplementedError("SentenceModel has no layers yet: write it in rnn_lm.py")
+    candidates = [Path(path).with_suffix(suffix) for suffix in (Path(path).suffix, ".pt", ".pth")]
+    found = next((candidate for candidate in candidates if candidate.is_file()), Path(path))
+    problem = inspect_model(found)
+    if problem.problem:
+        raise ValueError(f"{found} {problem.problem}; {problem.hint}")
+    is_safetensors = found.suffix == ".safetensors"
+    tensors = load_file(found) if is_safetensors else torch.load(found, map_location="cpu", weights_only=True)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ValueError(f"{found} does not fit the class; train it again. {error}") from None
     return model.eval()
 
 
@@ -169,8 +213,11 @@ class Run:
         if record["settings"] != self.record["settings"]:
             return False
         state = torch.load(self.state_path, weights_only=True)
+        shapes = {name: value.shape for name, value in self.model.state_dict().items()}
+        if {name: value.shape for name, value in state["model"].items()} != shapes:
+            return False  # the model was changed since
         if state["epochs"] != len(record["epochs"]):
-            return False
+            return False  # stopped between writing the two files
         self.model.load_state_dict(state["model"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
@@ -232,6 +279,7 @@ def train(
         The history: one dict for each epoch, with train and valid loss in nats per character.
 
     """
+    first_loss(loss, model, make_batches(corpus.valid[:1], 1)[0])  # better now than after a minute
     settings = {
         "corpus": corpus.name,
         "sentences": len(corpus.train),

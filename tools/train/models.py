@@ -15,9 +15,10 @@ from torch.nn import functional
 LAB = Path(__file__).resolve().parents[2] / "exercises" / "02-recurrent-attention"
 sys.path.insert(0, str(LAB))
 
-import rnn_lm  # noqa: E402 - the lab's folder is put on the path first
+import lm_training  # noqa: E402 - the lab's folder is put on the path first
+import rnn_lm  # noqa: E402
 
-__all__ = ["KINDS", "make_model", "make_optimizers"]
+__all__ = ["KINDS", "lm_training", "make_model", "make_optimizers", "rnn_lm"]
 
 
 class ContextGru(rnn_lm.SentenceModel):

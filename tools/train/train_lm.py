@@ -11,22 +11,11 @@ import json
 from pathlib import Path
 
 import click
-import lm_training
-import rnn_lm
 import torch
 from labkit.data import load_short_texts
-from models import KINDS, make_model, make_optimizers
+from models import KINDS, lm_training, make_model, make_optimizers, rnn_lm
 
 __all__ = ["main"]
-
-
-def _frequencies(sentences: tuple[str, ...]) -> torch.Tensor:
-    """Return how often each id comes next, as a share, [98]."""
-    counts = torch.zeros(rnn_lm.N_IDS)
-    for batch in lm_training.make_batches(sentences, 512):
-        counts += torch.bincount(batch[:, 1:].flatten(), minlength=rnn_lm.N_IDS)
-    counts[rnn_lm.PAD] = 0
-    return counts / counts.sum()
 
 
 @click.command()
@@ -61,7 +50,7 @@ def main(
     corpus = load_short_texts()
     torch.manual_seed(seed)
     try:
-        model = make_model(kind, _frequencies(corpus.train), chosen)
+        model = make_model(kind, lm_training.next_shares(corpus.train), chosen)
     except KeyError as error:
         raise click.UsageError(str(error.args[0])) from None
     history = lm_training.train(
