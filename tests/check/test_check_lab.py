@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -189,3 +191,22 @@ def test_path_that_is_not_there_is_wrong_usage() -> None:
     done = CliRunner().invoke(check, ["no-such-lab"])
     assert done.exit_code == 2
     assert "no-such-lab" in done.output
+
+
+def test_notebook_in_another_language_is_read_and_not_run(tmp_path: Path) -> None:
+    """Its text and links are looked at, and a note says that it was not run."""
+    kernel = "    display_name: R\n    language: R\n    name: ir\n"
+    text = f"---\njupyter:\n  kernelspec:\n{kernel}---\n\n# In R\n\n[x](gone.html)\n\n```R\nx <- 1\n```\n"
+    (tmp_path / "lab.md").write_text(text, encoding="utf-8")
+    codes = {finding.code for finding in check_lab(tmp_path / "lab.md").findings}
+    assert {"LC404", "LC502"} <= codes
+    assert not codes & {"LC401", "LC402", "LC403"}
+
+
+def test_missing_package_is_the_environment(make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 3 and the command that installs it, never a traceback."""
+    monkeypatch.setitem(sys.modules, "nbformat", None)
+    done = CliRunner().invoke(check, [str(make_lab().path)], catch_exceptions=False)
+    assert done.exit_code == 3
+    assert "needs the package 'nbformat'" in done.output
+    assert "seqlabs[build]" in done.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +69,17 @@ def test_job_over_its_time_is_killed(runner: Runner) -> None:
     result = _run(runner, "1", stuck, job_timeout_s=0.5)
     assert "used up the time" in result.problem
     assert list(result.cells) == [0]
+
+
+def test_program_that_a_cell_starts_is_seen_and_ends_with_the_job(runner: Runner, tmp_path: Path) -> None:
+    """What a shell line prints is part of what the cell shows; no program outlives its job."""
+    alive = tmp_path / "alive"
+    late = f"!(sleep 1; touch {alive}) &"
+    result = _run(runner, "!echo from the shell", late, "3")
+    assert result.cells[0].shown == "from the shell\n"
+    assert result.cells[2].result == "3"
+    time.sleep(1.3)
+    assert not alive.exists()
 
 
 def test_files_of_a_job_are_its_own(runner: Runner, tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, BinaryIO
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import CapturingDisplayPublisher
@@ -53,6 +53,9 @@ class _QuietShell(InteractiveShell):
     def showtraceback(self, *args: object, **kwargs: object) -> None: ...
 
     def showsyntaxerror(self, *args: object, **kwargs: object) -> None: ...
+
+    # In this process group, so that what a cell starts ends with its job.
+    system = InteractiveShell.system_raw
 
     def enable_gui(self, gui: object = None) -> None: ...
 
@@ -94,9 +97,17 @@ def run_job(shell: Any, job: Job, work: Path) -> None:
     sys.path.insert(0, str(files))
     sys.dont_write_bytecode = True
     signal.signal(signal.SIGALRM, _raise_timeout)
+    with (work / "output").open("rb") as raw_output:
+        _run_cells(shell, job, work, raw_output)
+
+
+def _run_cells(shell: Any, job: Job, work: Path, raw_output: BinaryIO) -> None:
     results = []
     for cell in job.cells:
         result = _run_cell(shell, cell, job.cell_timeout_s)
+        # What programs and C code wrote, past Python's own streams.
+        written = raw_output.read(_SHOWN_LIMIT).decode("utf-8", errors="replace")
+        result = replace(result, shown=(result.shown + written)[:_SHOWN_LIMIT])
         results.append(asdict(result))
         # Written after every cell, so that a process that is killed later leaves what it found.
         _write_atomically(work / "result.json", json.dumps(results))

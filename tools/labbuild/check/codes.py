@@ -51,6 +51,7 @@ CODES: dict[str, tuple[Weight, str]] = {
     "LC401": (_B, "A cell of the student version fails without the answers"),
     "LC402": (_B, "A cell of the solution fails"),
     "LC403": (_B, "The notebook could not be run to its end"),
+    "LC404": (_N, "The notebook is not in Python, and was not run"),
     # 5xx: form
     "LC501": (_B, "The notebook is not valid"),
     "LC502": (_B, "A link leads nowhere"),

@@ -43,13 +43,19 @@ def plan_tests(lab: CompiledLab, question: Question) -> TestPlan:
     return TestPlan(question, found)
 
 
+def is_python_notebook(notebook: CompiledNotebook) -> bool:
+    """Whether its kernel runs Python; only such notebooks are run."""
+    kernel = notebook.solution["metadata"].get("kernelspec", {})
+    return str(kernel.get("language", "python")) == "python"
+
+
 def cells_of_solution(notebook: CompiledNotebook, changes: Changes | None = None) -> tuple[JobCell, ...]:
     """Return the code cells of the solution version, with a variant's changes."""
     changed = changes.cells if changes else {}
     return tuple(
         JobCell(index, changed.get((notebook.name, index), cell_text(cell)))
         for index, cell in enumerate(notebook.solution["cells"])
-        if cell["cell_type"] == "code"
+        if cell["cell_type"] == "code" and is_python_notebook(notebook)
     )
 
 
@@ -59,7 +65,7 @@ def cells_of_stub(notebook: CompiledNotebook) -> tuple[JobCell, ...]:
     return tuple(
         JobCell(index, cell_text(solution if is_test(solution) else student))
         for index, (student, solution) in enumerate(pairs)
-        if student["cell_type"] == "code"
+        if student["cell_type"] == "code" and is_python_notebook(notebook)
     )
 
 
@@ -68,7 +74,9 @@ def cells_of_student(notebook: CompiledNotebook) -> tuple[JobCell, ...]:
     return tuple(
         JobCell(index, cell_text(cell))
         for index, cell in enumerate(notebook.student["cells"])
-        if cell["cell_type"] == "code" and index not in notebook.skip_execution
+        if cell["cell_type"] == "code"
+        and index not in notebook.skip_execution
+        and is_python_notebook(notebook)
     )
 
 

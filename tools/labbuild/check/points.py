@@ -25,8 +25,10 @@ from labbuild.compiled import Question
 __all__ = ["PointsReport", "check_points"]
 
 Progress = Callable[[int, int], None]
-_GRADING: Mapping[str, str | None] = {"NBGRADER_EXECUTION": "autograde", "LABS_PROFILE": "quick"}
-_READING: Mapping[str, str | None] = {"NBGRADER_EXECUTION": None, "LABS_PROFILE": "quick"}
+# A check changes nothing on the machine: `!pip install` may find a package there, and never installs one.
+_RUNNING: Mapping[str, str | None] = {"LABS_PROFILE": "quick", "PIP_NO_INDEX": "1", "PIP_NO_INPUT": "1"}
+_GRADING: Mapping[str, str | None] = {**_RUNNING, "NBGRADER_EXECUTION": "autograde"}
+_READING: Mapping[str, str | None] = {**_RUNNING, "NBGRADER_EXECUTION": None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from labbuild.cell_content import cell_text, is_test
 from labbuild.check.findings import Finding, line_of_text
 from labbuild.check.jobs import CellResult, JobResult
 from labbuild.check.places import Place
+from labbuild.check.plan import is_python_notebook
 from labbuild.compiled import CompiledNotebook, Notebook
 
 __all__ = ["judge_solution_run", "judge_student_run", "places_of_run"]
@@ -15,6 +16,8 @@ __all__ = ["judge_solution_run", "judge_student_run", "places_of_run"]
 
 def judge_solution_run(notebook: CompiledNotebook, run: JobResult) -> Iterator[Finding]:
     """Find cells of the solution that fail; test cells are judged by their points."""
+    if not is_python_notebook(notebook):
+        yield Finding("LC404", notebook.path, 0, f"{notebook.name} is not in Python, and was not run")
     if run.problem:
         yield Finding("LC403", notebook.path, 0, f"the solution of {notebook.name} {run.problem}", _SLOW)
     for index, result in run.cells.items():

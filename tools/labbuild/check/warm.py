@@ -65,8 +65,7 @@ def _serve(shell: object, replies: TextIO) -> None:
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         for pid in running:
-            with contextlib.suppress(ProcessLookupError, PermissionError):  # it has just ended by itself
-                os.killpg(pid, signal.SIGKILL)
+            _end_group(pid)
         os._exit(0)
 
     signal.signal(signal.SIGTERM, stop)
@@ -116,6 +115,12 @@ def _start(shell: object, work: Path) -> tuple[int, float]:
         os._exit(code)
 
 
+def _end_group(pid: int) -> None:
+    """Kill what is left of a child and of the programs that it started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # all of it has ended by itself
+        os.killpg(pid, signal.SIGKILL)
+
+
 def _reap(running: dict[int, _Running], replies: TextIO) -> None:
     for pid, entry in list(running.items()):
         ended, status = os.waitpid(pid, os.WNOHANG)
@@ -123,7 +128,7 @@ def _reap(running: dict[int, _Running], replies: TextIO) -> None:
         if not ended:
             if time.monotonic() < entry.deadline:
                 continue
-            os.killpg(pid, signal.SIGKILL)
+            _end_group(pid)
             os.waitpid(pid, 0)
             problem = "used up the time of the whole notebook"
         elif os.WIFSIGNALED(status):
@@ -131,6 +136,7 @@ def _reap(running: dict[int, _Running], replies: TextIO) -> None:
         elif os.WEXITSTATUS(status):
             noted = entry.work / "problem"
             problem = noted.read_text(encoding="utf-8") if noted.exists() else "ended the process"
+        _end_group(pid)
         del running[pid]
         print(f"{entry.work}\t{' '.join(problem.split())}", file=replies)
 

@@ -8,19 +8,26 @@ from pathlib import Path
 
 import click
 
+from labbuild.cli.environment import explain_environment
+
 __all__ = ["check"]
 
 
-@click.command(
-    epilog="""
-\b
+_EXAMPLES = """\b
 Examples:
   labs check                                  every lab in exercises/
   labs check exercises/02-recurrent-attention
+  labs check -v 02-recurrent-attention        every variant, and notes
   labs check --json | jq '.labs[].findings'
+
+\b
+Exit codes: 0 sound (notes may be shown), 1 something stands in the way of a release, 2 wrong usage,
+3 environment.
 """
-)
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+
+
+@click.command(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("-v", "--verbose", is_flag=True, help="Show each variant, and notes as well.")
 def check(paths: tuple[Path, ...], as_json: bool, verbose: bool) -> None:
@@ -32,6 +39,12 @@ def check(paths: tuple[Path, ...], as_json: bool, verbose: bool) -> None:
 
     PATH is a lab's folder or one source file; default every lab in exercises/.
     """
+    with explain_environment("labs check"):
+        is_sound = _check(paths, as_json=as_json, verbose=verbose)
+    sys.exit(0 if is_sound else 1)
+
+
+def _check(paths: tuple[Path, ...], *, as_json: bool, verbose: bool) -> bool:
     from labbuild.check.report import report_as_json
     from labbuild.check.soundness import check_lab
     from labbuild.check.terminal import print_report, progress_bar
@@ -50,4 +63,4 @@ def check(paths: tuple[Path, ...], as_json: bool, verbose: bool) -> None:
         click.echo(
             json.dumps({"sound": is_sound, "labs": [report_as_json(report) for report in reports]}, indent=2)
         )
-    sys.exit(0 if is_sound else 1)
+    return is_sound

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from labbuild.cli.environment import explain_environment
+
 __all__ = ["new"]
 
 _EXAMPLES = """\b
@@ -41,7 +43,8 @@ def new(name: str, home: Path, title: str, as_json: bool) -> None:
     from labbuild.new import NewLabError, create_lab
 
     try:
-        files = create_lab(name, home, title)
+        with explain_environment("labs new"):
+            files = create_lab(name, home, title)
     except NewLabError as error:
         click.echo(f"labs new: {error}", err=True)
         sys.exit(1)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from labbuild.cli.environment import explain_environment
+
 __all__ = ["release"]
 
 _EXAMPLES = """\b
@@ -42,6 +44,12 @@ def release(labs: tuple[Path, ...], out: Path, execute: bool, as_json: bool) -> 
     lab goes through `labs check` first; what that finds in the way of a release is shown, and the lab is left
     out.
     """
+    with explain_environment("labs release"):
+        is_complete = _release(labs, out, execute=execute, as_json=as_json)
+    sys.exit(0 if is_complete else 1)
+
+
+def _release(labs: tuple[Path, ...], out: Path, *, execute: bool, as_json: bool) -> bool:
     from labbuild.check.terminal import print_report, progress_bar
     from labbuild.execute import ExecutionFailedError
     from labbuild.lab_paths import find_labs
@@ -56,7 +64,7 @@ def release(labs: tuple[Path, ...], out: Path, execute: bool, as_json: bool) -> 
                 result = release_lab(path, out, execute=execute, progress=progress)
             except ExecutionFailedError as error:
                 click.echo(str(error), err=True)
-                sys.exit(1)
+                return False
         results.append(result)
         if as_json:
             continue
@@ -68,4 +76,4 @@ def release(labs: tuple[Path, ...], out: Path, execute: bool, as_json: bool) -> 
             click.echo(f"released  {bundle.archive}  sha256 {bundle.sha256[:16]}…  {len(bundle.files)} files")
     if as_json:
         click.echo(json.dumps({"out": str(out), "labs": [result.as_json() for result in results]}, indent=1))
-    sys.exit(0 if all(result.bundle for result in results) else 1)
+    return all(result.bundle for result in results)
