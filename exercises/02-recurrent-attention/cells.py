@@ -111,7 +111,7 @@ from lab_checks import (
 )
 from torch_twins import relative_difference, torch_gru, torch_mha, torch_rnn
 
-from labkit import expect, needs, points
+from labkit import expect, needs, plots, points
 
 # %% [markdown]
 # # 1. A recurrent network
@@ -219,12 +219,10 @@ from implementation import rnn
 
 # %%
 #!TAG SKIPQUESTEXEC
-outputs, final_state = rnn(*rnn_params, h0, x)
+answer = rnn(*rnn_params, h0, x)
 with torch.no_grad():
-    torch_outputs, torch_final = rnn_layer(torch.from_numpy(x), torch.from_numpy(h0))
-difference = relative_difference(outputs, torch_outputs) + relative_difference(
-    final_state, torch_final
-)
+    reference = rnn_layer(torch.from_numpy(x), torch.from_numpy(h0))
+difference = relative_difference(answer, reference)
 print(f"relative difference to nn.RNN: {difference:.1e}")
 
 
@@ -244,7 +242,9 @@ def test_rnn_is_your_own_and_gives_two_results():
     """`rnn` returns two results and computes them itself."""
     expect_own(rnn, "rnn")
     rng = np.random.default_rng(0)
-    answer = on_copies(rnn, *random_rnn(rng, 3, 4), numbers(rng, 1, 2, 4), numbers(rng, 2, 2, 3))
+    answer = on_copies(
+        rnn, *random_rnn(rng, 3, 4), numbers(rng, 1, 2, 4), numbers(rng, 2, 2, 3)
+    )
     expect_pair(answer, "rnn(wt_h, wt_x, bias, init_state, input_data)")
 
 
@@ -273,7 +273,10 @@ def test_rnn_with_as_many_steps_as_sequences_loops_over_time():
     }
     call = "rnn(wt_h, wt_x, bias, init_state, input_data) with B=4, T=4, I=5, H=3"
     expect_states(
-        on_copies(rnn, *weights, state, data), torch_rnn(*weights, state, data), call, mistakes
+        on_copies(rnn, *weights, state, data),
+        torch_rnn(*weights, state, data),
+        call,
+        mistakes,
     )
 
 
@@ -333,8 +336,7 @@ def test_rnn_last_output_equals_final_state():
     """The last output is the final state."""
     rng = np.random.default_rng(2103)
     outputs, final_state = on_copies(
-        rnn,
-        *random_rnn(rng, 3, 5), numbers(rng, 1, 2, 5), numbers(rng, 2, 6, 3)
+        rnn, *random_rnn(rng, 3, 5), numbers(rng, 1, 2, 5), numbers(rng, 2, 6, 3)
     )
     last = np.reshape(outputs, (2, 6, 5))[:, -1]
     expect.true(np.ptp(last) > 1e-3, "states that differ from each other", call="rnn(…)")
@@ -360,7 +362,9 @@ def test_rnn_edge_sizes_equal_torch():
             numbers(rng, size_b, size_t, size_i),
         )
         call = f"rnn(…) with B={size_b}, T={size_t}, I={size_i}, H={size_h}"
-        expect_states(on_copies(rnn, *inputs), torch_rnn(*inputs), call, rnn_mistakes(*inputs))
+        expect_states(
+            on_copies(rnn, *inputs), torch_rnn(*inputs), call, rnn_mistakes(*inputs)
+        )
 
 
 #!TAG HIDDENEND
@@ -477,20 +481,17 @@ from implementation import gru
 # %%
 torch.manual_seed(25)
 gru_layer = nn.GRU(I, H, batch_first=True)
-gru_params = get_gru_params(
-    gru_layer
-)  # three times (wt_x [I, H], bias_x [H], wt_h [H, H], bias_h [H])
+# For r, z and n: (wt_x [I, H], bias_x [H], wt_h [H, H], bias_h [H])
+gru_params = get_gru_params(gru_layer)
 for name, gate in zip(("r", "z", "n"), gru_params, strict=True):
     print(f"gate {name}:", ", ".join(f"{array.shape}" for array in gate))
 
 # %%
 #!TAG SKIPQUESTEXEC
-outputs, final_state = gru(*gru_params, h0, x)
+answer = gru(*gru_params, h0, x)
 with torch.no_grad():
-    torch_outputs, torch_final = gru_layer(torch.from_numpy(x), torch.from_numpy(h0))
-difference = relative_difference(outputs, torch_outputs) + relative_difference(
-    final_state, torch_final
-)
+    reference = gru_layer(torch.from_numpy(x), torch.from_numpy(h0))
+difference = relative_difference(answer, reference)
 print(f"relative difference to nn.GRU: {difference:.1e}")
 
 # %% [markdown]
@@ -516,7 +517,9 @@ def test_gru_is_your_own_and_gives_two_results():
     """`gru` returns two results and computes them itself."""
     expect_own(gru, "gru")
     rng = np.random.default_rng(0)
-    answer = on_copies(gru, *random_gru(rng, 3, 4), numbers(rng, 1, 2, 4), numbers(rng, 2, 2, 3))
+    answer = on_copies(
+        gru, *random_gru(rng, 3, 4), numbers(rng, 1, 2, 4), numbers(rng, 2, 2, 3)
+    )
     expect_pair(
         answer,
         "gru(linear_trans_r, linear_trans_z, linear_trans_n, init_state, input_data)",
@@ -529,7 +532,9 @@ def test_gru_running_example_equals_torch():
     """On the running example, `gru` equals `nn.GRU`."""
     inputs = (*gru_params, h0, x)
     call = "gru(…) with B=4, T=12, I=3, H=2"
-    expect_states(on_copies(gru, *inputs), torch_gru(*inputs), call, gru_mistakes(*inputs), read)
+    expect_states(
+        on_copies(gru, *inputs), torch_gru(*inputs), call, gru_mistakes(*inputs), read
+    )
 
 
 @points(0.5)
@@ -574,7 +579,11 @@ def test_gru_with_as_many_steps_as_sequences_loops_over_time():
     }
     call = "gru(…) with B=4, T=4, I=5, H=3"
     expect_states(
-        on_copies(gru, *gates, state, data), torch_gru(*gates, state, data), call, mistakes, read
+        on_copies(gru, *gates, state, data),
+        torch_gru(*gates, state, data),
+        call,
+        mistakes,
+        read,
     )
 
 
@@ -674,8 +683,7 @@ def test_gru_last_output_equals_final_state():
     """The last output is the final state."""
     rng = np.random.default_rng(2205)
     outputs, final_state = on_copies(
-        gru,
-        *random_gru(rng, 3, 5), numbers(rng, 1, 2, 5), numbers(rng, 2, 6, 3)
+        gru, *random_gru(rng, 3, 5), numbers(rng, 1, 2, 5), numbers(rng, 2, 6, 3)
     )
     last = np.reshape(outputs, (2, 6, 5))[:, -1]
     expect.true(np.ptp(last) > 1e-3, "states that differ from each other", call="gru(…)")
@@ -702,7 +710,11 @@ def test_gru_edge_sizes_equal_torch():
         )
         call = f"gru(…) with B={size_b}, T={size_t}, I={size_i}, H={size_h}"
         expect_states(
-            on_copies(gru, *inputs), torch_gru(*inputs), call, hidden_gru_mistakes(*inputs), read
+            on_copies(gru, *inputs),
+            torch_gru(*inputs),
+            call,
+            hidden_gru_mistakes(*inputs),
+            read,
         )
 
 
@@ -768,16 +780,12 @@ from implementation import init_gru_with_rnn
 
 # %%
 #!TAG SKIPQUESTEXEC
-torch_outputs, torch_final = torch_rnn(*rnn_params, h0, x)
-outputs, final_state = gru(*init_gru_with_rnn(*rnn_params), h0, x)
-difference = relative_difference(outputs, torch_outputs) + relative_difference(
-    final_state, torch_final
-)
+reference = torch_rnn(*rnn_params, h0, x)
+answer = gru(*init_gru_with_rnn(*rnn_params), h0, x)
+difference = relative_difference(answer, reference)
 print(f"your GRU with these weights and nn.RNN: relative difference {difference:.1e}")
-outputs, final_state = torch_gru(*init_gru_with_rnn(*rnn_params), h0, x)
-difference = relative_difference(outputs, torch_outputs) + relative_difference(
-    final_state, torch_final
-)
+answer = torch_gru(*init_gru_with_rnn(*rnn_params), h0, x)
+difference = relative_difference(answer, reference)
 print(f"nn.GRU with these weights and nn.RNN:   relative difference {difference:.1e}")
 
 
@@ -968,22 +976,12 @@ def test_gru_memory_works_for_other_sizes():
 # %%
 def read_update_gate(linear_trans_z, states, inputs):
     """Read an update gate off `nn.GRU`: from states [T, H] and inputs [T, I] to z [T, H]."""
-    input_size, hidden_size = np.shape(linear_trans_z[0])
-    nothing = (
-        np.zeros((input_size, hidden_size)),
-        np.zeros(hidden_size),
-        np.zeros((hidden_size, hidden_size)),
-    )
-    always_one = (
-        nothing[0],
-        np.full(hidden_size, 1e4),
-        nothing[2],
-        nothing[1],
-    )  # n = tanh(10,000) = 1
-    _, after = torch_gru(
-        always_one, linear_trans_z, always_one, states[np.newaxis], inputs[:, np.newaxis]
-    )
-    return (1 - after[0]) / (1 - states)
+    wt_x, bias_x, wt_h, bias_h = (0 * np.asarray(part) for part in linear_trans_z)
+    always_one = (wt_x, bias_x + 1e4, wt_h, bias_h)  # n = tanh(10,000) = 1
+    # Every step becomes a sequence of its own, of length 1: T states [1, T, H], T inputs [T, 1, I].
+    one_step = (states[np.newaxis], inputs[:, np.newaxis])
+    after, _ = torch_gru(always_one, linear_trans_z, always_one, *one_step)  # [T, 1, H]
+    return (1 - after[:, 0]) / (1 - states)
 
 
 steps = 24
@@ -994,16 +992,16 @@ signal = np.stack([values, marks], axis=1)  # [T, I] = [24, 2]
 no_state = np.zeros((3, 3))
 no_bias = np.zeros(3)
 latch_r = (np.zeros((2, 3)), no_bias, no_state, no_bias)
+latch_z_x = np.array([[0, 0, 0], [-12, 0, 0]])  # only unit 0 listens to the mark
 latch_z = (
-    np.array([[0, 0, 0], [-12, 0, 0]]),
+    latch_z_x,
     np.array([6, np.log(9), -6]),
     no_state,
     no_bias,
-)
+)  # sigmoid(log 9) = 0.9
 latch_n = (np.array([[2, 2, 2], [0, 0, 0]]), no_bias, no_state, no_bias)
-memory, _ = torch_gru(
-    latch_r, latch_z, latch_n, np.zeros((1, 1, 3)), signal[np.newaxis]
-)  # [1, T, 3]
+start = np.zeros((1, 1, 3))
+memory, _ = torch_gru(latch_r, latch_z, latch_n, start, signal[np.newaxis])  # [1, T, 3]
 states_before = np.concatenate([np.zeros((1, 3)), memory[0, :-1]])  # [T, 3]
 update_gate = read_update_gate(latch_z, states_before, signal)  # [T, 3]
 
@@ -1036,7 +1034,14 @@ for unit, (name, color, style) in enumerate(
     )
 bottom.set(xlabel="time step", ylabel="state h", ylim=(-1.6, 1.1))
 bottom.legend(loc="lower right", ncols=3)
-plt.show()
+plt.close(fig)  # the next line shows it, with a description for those who cannot see it
+plots.Plot(
+    fig,
+    alt="Three panels over 24 steps. Top: a random value and two marks, at steps 4 and 15. Middle: "
+    "the update gate is near 1 in unit 0 except at the marks, 0.9 in unit 1 and near 0 in unit 2. "
+    "Bottom: the state of unit 0 jumps at the marks and is flat between them, that of unit 1 moves "
+    "slowly around 0, that of unit 2 follows the value.",
+)
 
 
 # %% [markdown]
@@ -1071,9 +1076,8 @@ fresh_gru = nn.GRU(8, 32, batch_first=True)
 open_gru = nn.GRU(8, 32, batch_first=True)
 open_gru.load_state_dict(fresh_gru.state_dict())
 with torch.no_grad():
-    open_gru.bias_ih_l0[32:64] += (
-        3.0  # the second third belongs to z: PyTorch's order is r, z, n
-    )
+    # The second third belongs to z: PyTorch's order is r, z, n.
+    open_gru.bias_ih_l0[32:64] += 3.0
 gradient_norms = {
     "RNN": gradient_norm_by_lag(plain_rnn, lag_inputs),
     "GRU, as created (z near 0.5)": gradient_norm_by_lag(fresh_gru, lag_inputs),
@@ -1081,22 +1085,7 @@ gradient_norms = {
 }
 
 # %%
-fig, axes = plt.subplots(figsize=(8, 4.2), layout="constrained")
-for (name, norms), (color, style, marker) in zip(
-    gradient_norms.items(),
-    (("#D55E00", "-", "o"), ("#0072B2", "--", "s"), ("#009E73", "-.", "^")),
-    strict=True,
-):
-    axes.plot(norms, color=color, linestyle=style, marker=marker, markevery=10, label=name)
-axes.set_yscale("log")
-axes.set(
-    xlabel="lag: steps back from the last state",
-    ylabel="gradient norm",
-    title="How strongly an early input is felt",
-)
-axes.legend()
-axes.grid(alpha=0.3)
-plt.show()
+plots.gradient_by_lag(gradient_norms, title="How strongly an early input is felt")
 
 # %% [markdown]
 # <details>
@@ -1208,7 +1197,9 @@ mha_layer = nn.MultiheadAttention(E, N, bias=False, batch_first=True)
 mha_params = get_mha_params(mha_layer)  # Wq, Wk, Wv: lists of N arrays [E, K]; Wo [E, E]
 X = torch.randn(B, S, E)
 Wq, Wk, Wv, Wo = mha_params
-print(f"{len(Wq)} heads, each with matrices {Wq[0].shape}; Wo {Wo.shape}; X {tuple(X.shape)}")
+print(
+    f"{len(Wq)} heads, each with matrices {Wq[0].shape}; Wo {Wo.shape}; X {tuple(X.shape)}"
+)
 
 # %%
 #!TAG SKIPQUESTEXEC
@@ -1421,7 +1412,7 @@ def test_mha_edge_sizes_equal_torch():
 # - head 1 compares *words*: its query and key are the code of the word;
 # - head 2 compares *positions*: its query is the code of its own position shifted by one, so it looks at the position before it.
 #
-# **Predict first, then run.** Draw the two 8 × 8 maps on squared paper: where are the dark squares? What does head 2 do at the first word, which has none before it?
+# **Predict first, then run.** Draw the two 8 × 8 maps on squared paper: where do the large weights stand? What does head 2 do at the first word, which has none before it?
 
 # %%
 words = "the dog saw the cat and the bird".split()
@@ -1433,48 +1424,30 @@ both_codes = np.concatenate([word_code, position_code], axis=1)  # [S, 16]
 sentence = torch.tensor(both_codes[np.newaxis], dtype=torch.float32)  # [1, S, 16]
 
 sharpness = 8.0  # larger: the softmax is closer to all-or-nothing
-take_word = np.concatenate(
-    [np.eye(8), np.zeros((8, 8))]
-)  # [E, K] = [16, 8]: keeps the code of the word
-take_position = np.concatenate(
-    [np.zeros((8, 8)), np.eye(8)]
-)  # [16, 8]: keeps the code of the position
-take_previous = np.concatenate(
-    [np.zeros((8, 8)), np.eye(8, k=-1)]
-)  # [16, 8]: the position one earlier
+nothing, everything, one_earlier = np.zeros((8, 8)), np.eye(8), np.eye(8, k=-1)
+# [E, K] = [16, 8]: what a head takes from the two codes
+take_word = np.concatenate([everything, nothing])
+take_position = np.concatenate([nothing, everything])
+take_previous = np.concatenate([nothing, one_earlier])
 two_heads = nn.MultiheadAttention(16, 2, bias=False, batch_first=True)
 with torch.no_grad():
     queries, keys = [take_word, take_previous], [take_word, take_position]
     stacked = np.concatenate([*queries, *keys, take_word, take_word], axis=1).T  # [3E, E]
     stacked[:16] *= sharpness
     two_heads.in_proj_weight.copy_(torch.from_numpy(stacked))
-    _, attention_maps = two_heads(
-        sentence, sentence, sentence, average_attn_weights=False
-    )  # [1, N, S, S]
+    # [1, N, S, S]; without the last argument the layer returns the mean over its heads
+    _, attention_maps = two_heads(sentence, sentence, sentence, average_attn_weights=False)
 
 # %%
-fig, panels = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
-titles = ("head 1: same word", "head 2: previous position")
-for panel, weights, title in zip(panels, attention_maps[0].numpy(), titles, strict=True):
-    image = panel.imshow(weights, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.ndindex(8, 8):
-        if weights[row, column] >= 0.1:
-            color = "white" if weights[row, column] > 0.5 else "black"
-            number = f"{weights[row, column]:.2f}"
-            panel.text(
-                column, row, number, ha="center", va="center", color=color, fontsize=8
-            )
-    panel.set_xticks(range(8), words, rotation=45)
-    panel.set_yticks(range(8), words)
-    panel.set(title=title, xlabel="key: looked at", ylabel="query: looks")
-fig.colorbar(image, ax=panels, label="attention weight")
-plt.show()
+plots.attention_map(
+    attention_maps[0], words, heads=["head 1: same word", "head 2: previous position"]
+)
 
 # %% [markdown]
 # <details>
 # <summary>What to notice</summary>
 #
-# In head 1 the three "the" share their attention equally, 0.30 each; every other word looks at itself, with 0.71. In head 2 the dark squares stand one below the diagonal. The first word has no position before it: its query is all zeros, all its scores are equal, and its row is spread evenly over the eight words. Every row sums to 1; the columns need not. Set `sharpness` to 1 or to 30 and run again: the scale $1/\sqrt{K}$ acts on the same thing.
+# In head 1 the three "the" share their attention equally, 0.30 each; every other word looks at itself, with 0.71. In head 2 the large weights stand one below the diagonal. The first word has no position before it: its query is all zeros, all its scores are equal, and its row is spread evenly over the eight words. Every row sums to 1; the columns need not. Set `sharpness` to 1 or to 30 and run again: the scale $1/\sqrt{K}$ acts on the same thing.
 #
 # </details>
 
@@ -1494,15 +1467,11 @@ may_attend = torch.ones(S, S, dtype=torch.bool).tril()
 with torch.no_grad():
     with_layer, _ = mha_layer(X, X, X, attn_mask=~may_attend, need_weights=False)
     q, k, v = (X @ mha_layer.in_proj_weight.T).chunk(3, dim=-1)  # each [B, S, E]
-    q, k, v = (
-        part.unflatten(-1, (N, E // N)).transpose(1, 2) for part in (q, k, v)
-    )  # [B, N, S, K]
-    heads = nn.functional.scaled_dot_product_attention(
-        q, k, v, attn_mask=may_attend
-    )  # [B, N, S, K]
-    with_function = mha_layer.out_proj(
-        heads.transpose(1, 2).flatten(-2)
-    )  # [B, S, N, K] -> [B, S, E]
+    # [B, S, E] -> [B, S, N, K] -> [B, N, S, K]
+    q, k, v = (part.unflatten(-1, (N, E // N)).transpose(1, 2) for part in (q, k, v))
+    heads = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=may_attend)
+    # [B, N, S, K] -> [B, S, N, K] -> [B, S, E]
+    with_function = mha_layer.out_proj(heads.transpose(1, 2).flatten(-2))
 print(f"largest difference: {(with_layer - with_function).abs().max():.1e}")
 
 # %% [markdown]

@@ -59,6 +59,16 @@ def torch_mha(Wq, Wk, Wv, Wo, X):
 
 
 def relative_difference(ours, theirs):
-    """Return the largest |a - b| / (|a| + b|) over two arrays of equal shape."""
-    ours, theirs = np.reshape(ours, np.shape(theirs)), np.asarray(theirs)
-    return float(np.max(np.abs(ours - theirs) / np.maximum(1e-8, np.abs(ours) + np.abs(theirs))))
+    """Return the largest |a - b| / (|a| + |b|) of the outputs plus that of the final states.
+
+    Args:
+        ours: (outputs, final_state).
+        theirs: the same, from PyTorch.
+
+    """
+    total = 0.0
+    for mine, right in zip(ours, theirs, strict=True):
+        right = np.asarray(right)
+        mine = np.reshape(mine, right.shape)
+        total += np.max(np.abs(mine - right) / np.maximum(1e-8, np.abs(mine) + np.abs(right)))
+    return float(total)

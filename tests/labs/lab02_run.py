@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import io
 import linecache
 import sys
 import warnings
@@ -37,6 +38,7 @@ class CellsOfLab02:
         self.tests: dict[str, tuple[str, str]] = {}
         self._namespace: dict[str, Any] = {"__name__": "__main__"}
         self._runs = 0
+        self._everything: tuple[list[CheckResult], str] | None = None
 
     def run_given(self) -> None:
         """Run the given cells that need no answer, and collect the test cells."""
@@ -49,17 +51,29 @@ class CellsOfLab02:
                 continue
             if grade_id.startswith("test-"):
                 self.tests[grade_id.removeprefix("test-")] = (source, name)
-            elif not self._needs_answer(source) and "plt.show" not in source:
+            elif not self._needs_answer(source) and "plots." not in source:
                 self._run(source, name)
 
-    def run_everything(self) -> list[CheckResult]:
-        """Run the solution notebook from top to bottom, plots included; return what its checks gave."""
-        with self._answers_from(self.module.solution), recording_results() as results:
-            for index, cell in enumerate(self.notebook.solution["cells"]):
-                source = "".join(cell["source"])
-                if cell["cell_type"] == "code" and not source.startswith("%"):
-                    self._run(source, f"<ipython-input-lab02-{index}>")
-        return results
+    def run_everything(self) -> tuple[list[CheckResult], str]:
+        """Run the solution notebook from top to bottom, plots included, once.
+
+        Returns:
+            What its checks gave, and what it printed.
+
+        """
+        if self._everything is None:
+            printed = io.StringIO()
+            with (
+                self._answers_from(self.module.solution),
+                recording_results() as results,
+                contextlib.redirect_stdout(printed),
+            ):
+                for index, cell in enumerate(self.notebook.solution["cells"]):
+                    source = "".join(cell["source"])
+                    if cell["cell_type"] == "code" and not source.startswith("%"):
+                        self._run(source, f"<ipython-input-lab02-{index}>")
+            self._everything = results, printed.getvalue()
+        return self._everything
 
     def check(self, module: str, question: str, *, ignore_warnings: bool = True) -> CheckResult:
         """Run the complete checks of one question on a module's text."""
