@@ -62,7 +62,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_codec_plain_values_cross_exactly(value):
     """Every plain value arrives with the same type and the same bits."""
     assert same(cross(value), value)
@@ -89,7 +89,7 @@ DTYPES = (
 
 
 @given(hnp.arrays(DTYPES, hnp.array_shapes(min_dims=0, min_side=0, max_dims=4)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_codec_arrays_cross_exactly(array):
     """Arrays keep dtype, byte order, shape (0-d and empty too) and bits."""
     for view in (array, array.T, array[..., ::-1] if array.ndim else array):
