@@ -8,6 +8,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from labkit.checks import frames
+from labkit.checks.frames import Home
 from labkit.checks.model import Fact
 
 __all__ = ["describe_value", "explain_assert"]
@@ -17,25 +18,25 @@ _ARRAY_ATTRIBUTES = ("shape", "dtype", "ndim")
 _MAX_TEXT = 120
 
 
-def explain_assert(error: AssertionError, traceback: TracebackType | None, file: str) -> tuple[Fact, ...]:
+def explain_assert(error: AssertionError, traceback: TracebackType | None, home: Home) -> tuple[Fact, ...]:
     """Return the message of a failed ``assert`` in the test's own text.
 
     Args:
         error: what the assert raised; its text is the message that the author wrote, if any.
         traceback: from the test function on.
-        file: the code file name of the test's cell.
+        home: where the test's own code is.
 
     """
     facts = []
     written = str(error).strip()
     if written:
         facts.append(Fact("", written))
-    step = frames.test_frame(traceback, file)
+    step = frames.test_frame(traceback, home)
     if step is None:
         return tuple(facts) or (Fact("", "an assertion did not hold"),)
-    statement = frames.statement_at(file, step.tb_lineno)
+    statement = frames.statement_at(home.file, step.tb_lineno)
     if not isinstance(statement, ast.Assert):
-        line = frames.line_at(file, step.tb_lineno)
+        line = frames.line_at(home.file, step.tb_lineno)
         return (
             (*facts, Fact("at", line)) if line else tuple(facts) or (Fact("", "an assertion did not hold"),)
         )

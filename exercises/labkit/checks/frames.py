@@ -8,19 +8,24 @@ import functools
 import site
 import sysconfig
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 
 from labkit.checks.collect import lines_of
 
 __all__ = [
+    "Home",
     "expression_at",
-    "is_student_code",
+    "is_loose",
     "line_at",
+    "names_read_before",
+    "raising_code",
     "statement_at",
     "student_frame",
     "test_frame",
     "trust_folder",
+    "walk_traceback",
 ]
 
 _LABKIT = str(Path(__file__).resolve().parents[1])
@@ -41,16 +46,48 @@ def _library_folders() -> tuple[str, ...]:
     return tuple(folders)
 
 
-def is_student_code(filename: str, test_file: str) -> bool:
-    """Tell whether a file counts as the student's: neither the test's, nor labkit's, nor a library's."""
-    if filename == test_file:
-        return False
+def is_loose(filename: str) -> bool:
+    """Tell whether code of this file name is neither labkit's nor an installed library's nor generated."""
     if filename.startswith("<"):
         # Generated code (dataclasses, NumPy's dispatchers) has such names too, and old IPython's cells.
         return filename.startswith(("<ipython-input", "<cell", "<student"))
     if any(part in filename for part in ("/site-packages/", "/dist-packages/", "\\site-packages\\")):
         return False
     return not filename.startswith((*_library_folders(), *_trusted))
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where a test's own code is.
+
+    Args:
+        file: the code file name of its cell.
+        script_test: in a plain script, where tests and answers stand in one file: the test's name; only its
+        own
+            body counts as the test's then. "" in a notebook, where a cell is a file of its own.
+
+    """
+
+    file: str
+    script_test: str = ""
+
+    @classmethod
+    def of(cls, code: CodeType) -> Home:
+        """Return the home of a test function."""
+        file = code.co_filename
+        # A debugger makes the kernel write its cells to disk; they stay cells.
+        is_script = "ipykernel_" not in file and Path(file).is_file()
+        return cls(file, code.co_qualname if is_script else "")
+
+    def owns(self, code: CodeType) -> bool:
+        """Tell whether code is the test's own, or its cell's."""
+        if code.co_filename != self.file:
+            return False
+        return not self.script_test or f"{code.co_qualname}.".startswith(f"{self.script_test}.")
+
+    def is_students(self, code: CodeType) -> bool:
+        """Tell whether code counts as the student's."""
+        return not self.owns(code) and (code.co_filename == self.file or is_loose(code.co_filename))
 
 
 def walk_traceback(traceback: TracebackType | None) -> Iterator[TracebackType]:
@@ -60,32 +97,32 @@ def walk_traceback(traceback: TracebackType | None) -> Iterator[TracebackType]:
         traceback = traceback.tb_next
 
 
-def student_frame(traceback: TracebackType | None, test_file: str) -> TracebackType | None:
+def student_frame(traceback: TracebackType | None, home: Home) -> TracebackType | None:
     """Return the innermost step in the student's code, None if the exception never passed through it."""
     found = None
     for step in walk_traceback(traceback):
-        if is_student_code(step.tb_frame.f_code.co_filename, test_file):
+        if home.is_students(step.tb_frame.f_code):
             found = step
     return found
 
 
-def test_frame(traceback: TracebackType | None, test_file: str) -> TracebackType | None:
-    """Return the innermost step in the test's own cell before anyone else's code was called."""
+def test_frame(traceback: TracebackType | None, home: Home) -> TracebackType | None:
+    """Return the innermost step in the test's own code before anyone else's was called."""
     found = None
     for step in walk_traceback(traceback):
-        if step.tb_frame.f_code.co_filename == test_file:
+        if home.owns(step.tb_frame.f_code):
             found = step
         elif found is not None:
             break
     return found
 
 
-def raising_file(traceback: TracebackType | None) -> str:
-    """Return the file whose code raised, "" without a traceback."""
-    filename = ""
+def raising_code(traceback: TracebackType | None) -> CodeType | None:
+    """Return the code that raised, None without a traceback."""
+    code = None
     for step in walk_traceback(traceback):
-        filename = step.tb_frame.f_code.co_filename
-    return filename
+        code = step.tb_frame.f_code
+    return code
 
 
 def line_at(filename: str, line: int) -> str:

@@ -14,16 +14,17 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import FunctionType, ModuleType, TracebackType
+from types import TracebackType
 from typing import Any
 
 from labkit.checks import frames
-from labkit.checks.collect import Test, lines_of
+from labkit.checks.collect import Test
+from labkit.checks.doubt import may_involve_student
 from labkit.checks.explain import explain_assert
 from labkit.checks.failure import Failure, NotAttempted
+from labkit.checks.frames import Home
 from labkit.checks.model import Fact, Outcome
 
 __all__ = ["TestTimeout", "Verdict", "judge"]
@@ -66,23 +67,23 @@ def judge(error: BaseException, test: Test, namespace: Mapping[str, Any]) -> Ver
 
     """
     traceback = _own_traceback(error.__traceback__, test)
-    file = test.code.co_filename
+    home = Home.of(test.code)
     if isinstance(error, TestTimeout):
-        return _timed_out(error, traceback, file)
-    declared = _declared(error, traceback, file)
+        return _timed_out(error, traceback, home)
+    declared = _declared(error, traceback, home)
     if declared is not None:
         return declared
-    step = frames.student_frame(traceback, file)
-    expected = _expectation(error, step, traceback, file)
+    step = frames.student_frame(traceback, home)
+    expected = _expectation(error, step, traceback, home)
     if expected is not None:
         return expected
     if step is not None:
-        return _from_student(error, step, traceback, file)
+        return _from_student(error, step, traceback, home)
     return _from_test(error, test, traceback, namespace)
 
 
 def _expectation(
-    error: BaseException, step: TracebackType | None, traceback: TracebackType | None, file: str
+    error: BaseException, step: TracebackType | None, traceback: TracebackType | None, home: Home
 ) -> Verdict | None:
     """Return the verdict of a skip or of an expectation that was not met, None for every other exception."""
     if _is_pytest(error, "Skipped") or type(error).__qualname__ == "SkipTest":
@@ -90,15 +91,16 @@ def _expectation(
         skipped = Verdict(Outcome.SKIPPED, (Fact("reason", _text_of(error) or "the test asked for it"),))
         return skipped if step is None else None
     # An expectation may stand in a function that the test gave to the student's code to call.
-    if step is not None and frames.is_student_code(frames.raising_file(traceback), file):
+    raising = frames.raising_code(traceback)
+    if step is not None and raising is not None and home.is_students(raising):
         return None
     if isinstance(error, Failure):
         outcome = Outcome.NOT_ATTEMPTED if isinstance(error, NotAttempted) else Outcome.FAILED
         return Verdict(outcome, error.facts, error.cause, error.notes)
     if _is_pytest(error, "Failed"):
-        return Verdict(Outcome.FAILED, (*_called(traceback, file), Fact("came back", _text_of(error))))
-    if isinstance(error, AssertionError) and (step is None or frames.raising_file(traceback) == file):
-        return Verdict(Outcome.FAILED, explain_assert(error, traceback, file))
+        return Verdict(Outcome.FAILED, (*_called(traceback, home), Fact("came back", _text_of(error))))
+    if isinstance(error, AssertionError) and (step is None or (raising is not None and home.owns(raising))):
+        return Verdict(Outcome.FAILED, explain_assert(error, traceback, home))
     return None
 
 
@@ -110,7 +112,7 @@ def _own_traceback(traceback: TracebackType | None, test: Test) -> TracebackType
     return traceback
 
 
-def _declared(error: BaseException, traceback: TracebackType | None, file: str) -> Verdict | None:
+def _declared(error: BaseException, traceback: TracebackType | None, home: Home) -> Verdict | None:
     """Read the outcome that an engine wrote on an exception which it brought back from the student's process.
 
     ``__labkit_outcome__`` names the outcome, ``__labkit_message__`` where in the student's code it arose.
@@ -120,7 +122,7 @@ def _declared(error: BaseException, traceback: TracebackType | None, file: str) 
     if declared not in {str(outcome) for outcome in Outcome} or declared == Outcome.PASSED:
         return None
     outcome = Outcome(declared)
-    if outcome is Outcome.GRADER_ERROR and frames.student_frame(traceback, file) is not None:
+    if outcome is Outcome.GRADER_ERROR and frames.student_frame(traceback, home) is not None:
         return None
     if outcome is Outcome.CRASHED and _is_placeholder(error):
         outcome = Outcome.NOT_ATTEMPTED
@@ -129,13 +131,13 @@ def _declared(error: BaseException, traceback: TracebackType | None, file: str) 
     came_back = Fact("it raised" if outcome is Outcome.CRASHED else "came back", _name_error(error))
     where = str(getattr(error, "__labkit_message__", ""))
     return Verdict(
-        outcome, (*_called(traceback, file), came_back, *([Fact("where", where)] if where else []))
+        outcome, (*_called(traceback, home), came_back, *([Fact("where", where)] if where else []))
     )
 
 
-def _timed_out(error: TestTimeout, traceback: TracebackType | None, file: str) -> Verdict:
-    facts = [*_called(traceback, file), Fact("came back", f"nothing within {error.limit_s:g} seconds")]
-    step = frames.student_frame(traceback, file)
+def _timed_out(error: TestTimeout, traceback: TracebackType | None, home: Home) -> Verdict:
+    facts = [*_called(traceback, home), Fact("came back", f"nothing within {error.limit_s:g} seconds")]
+    step = frames.student_frame(traceback, home)
     if step is not None:
         facts.append(_where(step, "it was at"))
     return Verdict(
@@ -144,30 +146,31 @@ def _timed_out(error: TestTimeout, traceback: TracebackType | None, file: str) -
 
 
 def _from_student(
-    error: BaseException, step: TracebackType, traceback: TracebackType | None, file: str
+    error: BaseException, step: TracebackType, traceback: TracebackType | None, home: Home
 ) -> Verdict:
     if _is_placeholder(error):
         return Verdict(Outcome.NOT_ATTEMPTED, _unanswered(error))
-    facts = (*_called(traceback, file), Fact("it raised", _name_error(error)), _where(step, "where"))
+    facts = (*_called(traceback, home), Fact("it raised", _name_error(error)), _where(step, "where"))
     return Verdict(Outcome.CRASHED, facts, _cause_of_crash(error))
 
 
 def _from_test(
     error: BaseException, test: Test, traceback: TracebackType | None, namespace: Mapping[str, Any]
 ) -> Verdict:
-    file = test.code.co_filename
+    home = Home.of(test.code)
     missing = getattr(error, "name", None) if isinstance(error, NameError) else None
     if missing and missing not in namespace and not isinstance(error, UnboundLocalError):
         text = f"`{missing}` does not exist yet: answer the question, run its cell, then run this one again"
         return Verdict(Outcome.NOT_ATTEMPTED, (Fact("", text),))
     if _is_placeholder(error):
         return Verdict(Outcome.NOT_ATTEMPTED, _unanswered(error))
-    if isinstance(error, Exception) and not _may_involve_student(traceback, file, namespace):
+    if isinstance(error, Exception) and not may_involve_student(traceback, home, namespace):
         text = f"{_name_error(error)}\nThis is a fault of the test, not of your answer; it costs you nothing."
-        return Verdict(Outcome.GRADER_ERROR, (*_called(traceback, file), Fact("the test stopped with", text)))
-    step = frames.test_frame(traceback, file)
-    inside_call = step is not None and frames.raising_file(traceback) != file
-    called = _called(traceback, file)
+        return Verdict(Outcome.GRADER_ERROR, (*_called(traceback, home), Fact("the test stopped with", text)))
+    step = frames.test_frame(traceback, home)
+    raising = frames.raising_code(traceback)
+    inside_call = step is not None and raising is not None and not home.owns(raising)
+    called = _called(traceback, home)
     if inside_call and called:
         return Verdict(
             Outcome.CRASHED, (*called, Fact("it raised", _name_error(error))), _cause_of_crash(error)
@@ -177,8 +180,8 @@ def _from_test(
     return Verdict(Outcome.FAILED, tuple(facts), _cause_of_crash(error))
 
 
-def _called(traceback: TracebackType | None, file: str) -> tuple[Fact, ...]:
-    step = frames.test_frame(traceback, file)
+def _called(traceback: TracebackType | None, home: Home) -> tuple[Fact, ...]:
+    step = frames.test_frame(traceback, home)
     if step is None:
         return ()
     expression = frames.expression_at(step.tb_frame.f_code, step.tb_lasti)
@@ -241,64 +244,3 @@ def _is_pytest(error: BaseException, name: str) -> bool:
     # These classes claim to live in builtins; only their common base says where they are from.
     ancestors = {(kind.__module__, kind.__name__) for kind in type(error).__mro__}
     return type(error).__name__ == name and ("_pytest.outcomes", "OutcomeException") in ancestors
-
-
-def _may_involve_student(traceback: TracebackType | None, file: str, namespace: Mapping[str, Any]) -> bool:
-    """Tell whether the test may have read anything of the student's before the exception."""
-    own = _bound_by_cell(file)
-    if own is None:
-        return True
-    waiting: set[str] = set()
-    for step in frames.walk_traceback(traceback):
-        if step.tb_frame.f_code.co_filename == file:
-            waiting |= frames.names_read_before(step.tb_frame, step.tb_lasti)
-    seen: set[str] = set()
-    while waiting:
-        name = waiting.pop()
-        seen.add(name)
-        if name not in namespace:  # a builtin, or the name of an attribute in a helper
-            continue
-        value = namespace[name]
-        if isinstance(value, FunctionType) and value.__code__.co_filename == file:
-            waiting |= set(value.__code__.co_names) - seen
-        elif name not in own and not _is_from_library(value, file):
-            return True
-    return False
-
-
-def _is_from_library(value: Any, file: str) -> bool:
-    """Tell whether a global is a module or labkit's own; a library's function may be somebody's answer."""
-    if isinstance(value, ModuleType):
-        origin = getattr(value, "__file__", None)
-        return origin is None or not frames.is_student_code(origin, file)
-    return isinstance(value, (type, FunctionType)) and value.__module__.split(".")[0] == "labkit"
-
-
-def _bound_by_cell(file: str) -> frozenset[str] | None:
-    """Return the names that the test cell binds at its top level; None if its text is not known."""
-    source = "".join(lines_of(file))
-    if not source:
-        return None
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        return None
-    return frozenset(_bound(tree.body))
-
-
-def _bound(statements: Iterable[ast.stmt]) -> Iterable[str]:
-    for statement in statements:
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield statement.name
-        elif isinstance(statement, (ast.Import, ast.ImportFrom)):
-            for alias in statement.names:
-                yield (alias.asname or alias.name).split(".")[0]
-        elif isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
-            # A constant of the cell is the test's own only if it was not computed from the student's names.
-            value = statement.value
-            if value is not None and not any(
-                isinstance(node, (ast.Name, ast.Call)) for node in ast.walk(value)
-            ):
-                targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-                for target in targets:
-                    yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))

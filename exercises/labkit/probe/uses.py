@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
-from labkit.checks.frames import is_student_code
+from labkit.checks.frames import is_loose
 from labkit.probe.names import Forbidden
 from labkit.probe.scan import scan
 from labkit.probe.source import Source
@@ -147,7 +147,7 @@ class _Reader:
                 return None
             value = namespace[name]
             if isinstance(value, ModuleType):
-                if not is_student_code(getattr(value, "__file__", None) or "<built in>", ""):
+                if not is_loose(getattr(value, "__file__", None) or "<built in>"):
                     return value.__name__
                 self.read(value)
                 return None
@@ -166,7 +166,7 @@ class _Reader:
 def _own_module(name: str) -> Source | None:
     """Return the text of a module of this process that is no library's, None for every other name."""
     origin = getattr(sys.modules.get(name), "__file__", None)
-    if origin is None or not is_student_code(origin, ""):
+    if origin is None or not is_loose(origin):
         return None
     return Source.parse(["".join(linecache.getlines(origin))])
 
@@ -186,7 +186,7 @@ def _library_path(value: Any) -> str | None:
         origin = value.__code__.co_filename
     if origin is None:  # built into Python, or made by exec in a namespace that is no module
         return f"{module}.{name}" if module in sys.modules else None
-    return None if is_student_code(origin, "") else f"{module}.{name}"
+    return None if is_loose(origin) else f"{module}.{name}"
 
 
 def _namespace_of(thing: Any) -> Mapping[str, Any]:
