@@ -10,9 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from labbuild import writer
+from labbuild import execute, writer
 from labbuild.build import BuildOptions, BuildResult, build
+from labbuild.compile import compile_lab
+from labbuild.compiled import CompiledLab
 from labbuild.manifest import MANIFEST_FILE, fingerprint, read_manifest
+from labbuild.outputs import stage_lab
 
 MakeLab = Callable[..., Path]
 SOURCE = "```python\ndef f():\n    #!TAG HWBEGIN\n    return 1\n    #!TAG HWEND\n```\n"
@@ -266,3 +269,29 @@ def test_manifest_that_is_damaged_counts_as_none(tmp_path: Path) -> None:
     """Without a readable manifest nothing is known to be ours."""
     (tmp_path / MANIFEST_FILE).write_text("{")
     assert read_manifest(tmp_path).entries == {}
+
+
+def test_notebook_with_fault_of_the_builder_is_not_written(make_lab: MakeLab, tmp_path: Path) -> None:
+    """Two cells with one id, a missing text, a grade id given twice: each is LB703."""
+    lab = compile_lab(make_lab(lab_md="```python\n#!TAG LOCKED\n1\n```\n\n```python\n#!TAG LOCKED\n2\n```\n"))
+    (notebook,) = lab.notebooks
+    first, second = notebook.student["cells"]
+    second |= {"id": first["id"], "source": None, "metadata": first["metadata"]}
+    problems = stage_lab(lab, tmp_path / "out", (), (), None, lambda what, done, known: None)
+    assert [one.code for one in problems] == ["LB703"] * 3
+
+
+def test_cell_that_fails_when_executed_is_reported_at_its_line(
+    make_lab: MakeLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An execution that fails gives LB704 with the place in the source, and nothing is written."""
+    folder = make_lab(lab_md="```python\n\nraise ValueError('no')\n```\n")
+
+    def fail(lab: CompiledLab, *arguments: object) -> CompiledLab:
+        raise execute.ExecutionFailedError(folder / "lab.md", 15, "cell 1", "ValueError: no", "raise")
+
+    monkeypatch.setattr(execute, "execute_lab", fail)
+    result = build([folder], tmp_path / "out", BuildOptions(execute=("solution",)))
+    (found,) = result.labs[0].diagnostics
+    assert (found.code, found.line, found.message) == ("LB704", 15, "cell 1 failed: ValueError: no")
+    assert not (tmp_path / "out/student").exists()

@@ -12,12 +12,17 @@ from labbuild.markers import Marker
 from labbuild.quick_jupytext import jupytext_module
 from labbuild.source import Line
 
-__all__ = ["Cell", "Reading", "SourceFormat", "UnreadableSourceError", "read_cells"]
+__all__ = ["Cell", "Reading", "SourceFormat", "UnreadableSourceError", "read_cells", "shield", "unshield"]
 
 
 _REGION = re.compile(r"<!--\s*#(?:region|markdown|md|raw)\b")
 _PERCENT = re.compile(r"\s*#\s*%%")
 _FENCE = re.compile(r"```")
+_RULE = re.compile(r"(?:# )?---\s*$")
+
+# Jupytext cuts lines also at these; private characters stand for them while it reads.
+_SEPARATORS = {ord(sign): 0xF0000 + ord(sign) for sign in "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"}
+_BACK = {private: sign for sign, private in _SEPARATORS.items()}
 
 
 class UnreadableSourceError(Exception):
@@ -92,6 +97,16 @@ class Reading:
     metadata: Mapping[str, Any]
 
 
+def shield(text: str) -> str:
+    """Return a text in which Jupytext cuts lines only at line ends."""
+    return text.translate(_SEPARATORS)
+
+
+def unshield(text: str) -> str:
+    """Return the text that :func:`shield` was given."""
+    return text.translate(_BACK)
+
+
 def read_cells(
     lines: tuple[Line, ...], markers: Mapping[int, Marker], source_format: SourceFormat
 ) -> Reading:
@@ -112,7 +127,11 @@ def read_cells(
         UnreadableSourceError: the header or the format is not readable.
 
     """
-    text = "\n".join(_hidden(line, markers, source_format) for line in lines)
+    header_stop = _header_stop(lines)
+    text = "\n".join(
+        _hidden(line, {} if index < header_stop else markers, source_format)
+        for index, line in enumerate(lines)
+    )
     records: list[tuple[int, int]] = []
     notebook = _run_jupytext(text, source_format, records)
     total = len(text.splitlines())
@@ -129,9 +148,15 @@ def read_cells(
     return Reading(tuple(cells), notebook["metadata"])
 
 
+def _header_stop(lines: tuple[Line, ...]) -> int:
+    """Return the index after the YAML header, in which a marker is a comment like another."""
+    rules = [index for index, line in enumerate(lines) if _RULE.match(line.text)][:2]
+    return rules[1] + 1 if len(rules) == 2 and rules[0] == 0 else 0
+
+
 def _hidden(line: Line, markers: Mapping[int, Marker], source_format: SourceFormat) -> str:
     if line.number not in markers:
-        return line.text
+        return shield(line.text)
     blanks = line.text[: len(line.text) - len(line.text.lstrip())]
     sign = "# " if source_format.extension == ".py" else ""
     return f"{blanks}{sign}seqlabs-marker-{line.number}"
@@ -178,7 +203,7 @@ def _recording(reader_class: Any, records: list[tuple[int, int]]) -> Any:
 
 def _whole(cell: Any, lines: tuple[Line, ...], stop: int) -> Cell:
     number = lines[0].number if lines else 1
-    texts = str(cell["source"]).split("\n")
+    texts = unshield(str(cell["source"])).split("\n")
     return Cell(
         cell["cell_type"], tuple(Line(number, text) for text in texts), _plain(cell["metadata"]), 0, stop
     )
@@ -193,7 +218,7 @@ def _located(
     source line (a comment sign or a quote may be gone). So the place is where every line of the cell is
     contained in the line of the source.
     """
-    source = str(cell["source"])
+    source = unshield(str(cell["source"]))
     texts = source.split("\n") if source else []
     found: list[Line] = []
     if texts:

@@ -21,7 +21,7 @@ from labbuild.folder import (
 from labbuild.markers import Kind, scan
 from labbuild.modules import DraftModule, draft_module
 from labbuild.notebooks import assemble, draft_notebook
-from labbuild.pairs import report_drift
+from labbuild.pairs import pair_cells, report_drift
 from labbuild.questions import find_questions
 from labbuild.source import read_source
 
@@ -129,8 +129,9 @@ def _compile_file(path: Path) -> CompiledLab:
 def _draft(source: NotebookSource) -> DraftNotebook:
     text = read_source(source.path)
     draft = draft_notebook(text, source.format, source.name)
-    if source.twin is not None:
-        report_drift(source.path, source.twin, draft.report)
+    if source.twin is not None and draft.as_written is not None:
+        ours = pair_cells(draft.as_written, draft.markers)
+        report_drift(source.path, ours, source.twin, draft.report)
     return draft
 
 

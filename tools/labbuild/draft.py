@@ -49,13 +49,26 @@ class DraftCell:
 
 @dataclass(frozen=True, slots=True)
 class DraftNotebook:
-    """One notebook, its grade ids not yet given."""
+    """One notebook, its grade ids not yet given.
+
+    Args:
+        name: without suffix.
+        path: the source.
+        cells: in order.
+        metadata: of the released notebook.
+        report: what was found.
+        as_written: the cells as they stand in the source, before anything was mended; None if unreadable.
+        markers: line number -> marker of the source.
+
+    """
 
     name: str
     path: Path
     cells: tuple[DraftCell, ...]
     metadata: Mapping[str, Any] = field(default_factory=dict)
     report: Diagnostics = field(default_factory=lambda: Diagnostics(Path()))
+    as_written: tuple[Cell, ...] | None = None
+    markers: Mapping[int, Marker] = field(default_factory=dict)
 
 
 def draft_cell(

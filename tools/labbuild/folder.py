@@ -149,7 +149,8 @@ def imported_modules(folder: Path, texts: Iterable[str]) -> set[Path]:
     found: set[Path] = set()
     pending = list(texts)
     while pending:
-        tree = parse(pending.pop())
+        text = pending.pop()
+        tree = parse(text) if "import" in text else None
         for name in _imports(tree) if tree else ():
             first = name.split(".")[0]
             package = folder / first

@@ -15,7 +15,7 @@ from labbuild.diagnostics import Diagnostics
 from labbuild.markers import Kind, Marker
 from labbuild.source import Line, SourceText
 
-__all__ = ["read_layout"]
+__all__ = ["mend_layout"]
 
 _END_REGION = re.compile(r"^<!--\s*#end(?:region|markdown|md|raw)\s*-->\s*$")
 _HEADER = re.compile(r"^\s*(?:<!--\s*#(?:region|markdown|md|raw)|#\s*%%|```)")
@@ -35,25 +35,26 @@ class _Span:
     last: int
 
 
-def read_layout(
-    source: SourceText, markers: Mapping[int, Marker], source_format: SourceFormat
+def mend_layout(
+    source: SourceText, reading: Reading, markers: Mapping[int, Marker], source_format: SourceFormat
 ) -> tuple[Reading, Mapping[int, Marker]]:
-    """Read the cells of a source, each region inside one cell.
+    """Bring cells and regions together.
 
     Args:
         source: the file; its report gets what was mended and what could not be.
+        reading: its cells as they stand there.
         markers: line number -> marker.
         source_format: how to read it.
 
     Returns:
-        The cells, and the markers without those of regions that span cells (they were reported).
+        The cells, each region inside one of them, and the markers without those of regions that span cells
+        (they were reported).
 
     Raises:
-        UnreadableSourceError: Jupytext cannot read the file.
+        UnreadableSourceError: Jupytext cannot read the file after a line was moved.
 
     """
     lines = source.lines
-    reading = read_cells(lines, markers, source_format)
     for _ in range(_MAX_MENDS):
         span = _first_span(reading.cells, markers)
         if span is None:

@@ -46,7 +46,7 @@ def draft_module(path: Path, name: str) -> DraftModule:
         The module; after an error its texts are only good for finding further errors.
 
     """
-    source = read_source(path, is_module=True)
+    source = read_source(path)
     report = source.report
     markers = _accepted(scan(source.lines, report), report)
     chunk = _attach_answers(split_regions(source.lines, markers, report, is_code=True), source)

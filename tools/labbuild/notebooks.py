@@ -6,14 +6,14 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from labbuild.cells import SourceFormat, UnreadableSourceError
+from labbuild.cells import SourceFormat, UnreadableSourceError, read_cells
 from labbuild.colab import ColabConfig, colab_cells
 from labbuild.compiled import CompiledNotebook, Notebook
 from labbuild.diagnostics import Diagnostics
 from labbuild.draft import DraftCell, DraftNotebook, draft_cell
 from labbuild.grading import Grading, checksum, to_metadata
 from labbuild.kernels import language_of, release_cell_metadata, release_metadata
-from labbuild.layout import read_layout
+from labbuild.layout import mend_layout
 from labbuild.markers import Kind, Marker, scan
 from labbuild.source import SourceText
 
@@ -37,7 +37,9 @@ def draft_notebook(source: SourceText, source_format: SourceFormat, name: str) -
         return DraftNotebook(name, source.path, (), {}, report)
     markers: Mapping[int, Marker] = scan(source.lines, report)
     try:
-        reading, markers = read_layout(source, markers, source_format)
+        as_written = reading = read_cells(source.lines, markers, source_format)
+        all_markers = markers
+        reading, markers = mend_layout(source, reading, markers, source_format)
     except UnreadableSourceError as error:
         report.add(error.code, str(error), line=error.line)
         return DraftNotebook(name, source.path, (), {}, report)
@@ -59,7 +61,8 @@ def draft_notebook(source: SourceText, source_format: SourceFormat, name: str) -
             line=number,
             hint="put it on a line of its own inside a cell",
         )
-    return DraftNotebook(name, source.path, tuple(cells), release_metadata(reading.metadata, report), report)
+    metadata = release_metadata(reading.metadata, report)
+    return DraftNotebook(name, source.path, tuple(cells), metadata, report, as_written.cells, all_markers)
 
 
 def _report_commented(marker: Marker, report: Diagnostics) -> None:

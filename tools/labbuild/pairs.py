@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from labbuild.cells import Cell, SourceFormat, UnreadableSourceError, read_cells
 from labbuild.diagnostics import Diagnostics
 from labbuild.folder import format_of, source_format
-from labbuild.markers import scan
+from labbuild.markers import Marker, scan
 from labbuild.source import read_source, source_from_bytes
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "PairSide",
     "content_digest",
     "first_difference",
+    "pair_cells",
     "read_side",
     "report_drift",
 ]
@@ -111,11 +112,11 @@ def read_side(path: Path, data: bytes | None = None) -> PairSide:
     kind = found or SourceFormat(path.suffix, "markdown" if path.suffix == ".md" else "percent")
     markers = scan(source.lines, Diagnostics(path))
     reading = read_cells(source.lines, markers, kind)
-    cells = tuple(_pair_cell(cell, markers) for cell in reading.cells)
+    cells = pair_cells(reading.cells, markers)
     return PairSide(path, kind, tuple(line.text for line in source.lines), cells, reading.metadata)
 
 
-def _pair_cell(cell: Cell, markers: Mapping[int, Any]) -> PairCell:
+def _pair_cell(cell: Cell, markers: Mapping[int, Marker]) -> PairCell:
     rows = [_bare(line.text) if line.number in markers else line.text for line in cell.lines]
     metadata = {key: value for key, value in cell.metadata.items() if key not in _LAYOUT}
     return PairCell(cell.cell_type, "\n".join(rows), metadata, cell.number, cell.start, cell.stop)
@@ -140,17 +141,23 @@ def first_difference(left: tuple[PairCell, ...], right: tuple[PairCell, ...]) ->
     return None
 
 
-def report_drift(path: Path, twin: Path, report: Diagnostics) -> None:
+def pair_cells(cells: Iterable[Cell], markers: Mapping[int, Marker]) -> tuple[PairCell, ...]:
+    """Return what must be equal in both twins, for the cells of one of them."""
+    return tuple(_pair_cell(cell, markers) for cell in cells)
+
+
+def report_drift(path: Path, ours: tuple[PairCell, ...], twin: Path, report: Diagnostics) -> None:
     """Report where two twins differ.
 
     Args:
         path: the source that is being built.
+        ours: its cells.
         twin: the other one.
         report: of ``path``.
 
     """
     try:
-        ours, theirs = read_side(path).cells, read_side(twin).cells
+        theirs = read_side(twin).cells
     except UnreadableSourceError as error:
         if not report.has_errors:
             report.add("LB601", f"{twin.name} cannot be compared with {path.name}: {error}")

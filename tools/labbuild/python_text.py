@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import warnings
 
@@ -27,6 +28,12 @@ def parse(text: str) -> ast.Module | None:
         shell commands count as ``pass``.
 
     """
+    return _parse(text)
+
+
+@functools.lru_cache(maxsize=1024)
+def _parse(text: str) -> ast.Module | None:
+    """Do it once for each text: versions of a cell are often equal. Nobody changes the tree."""
     head = next((line for line in text.split("\n") if line.strip()), "")
     magic = _CELL_MAGIC.match(head)
     if magic:

@@ -37,8 +37,7 @@ class SourceText:
 
     Args:
         path: where it is.
-        lines: numbered; a form feed or another exotic separator starts a new line under the same number, as
-            Jupytext would split there.
+        lines: split at line ends only; a form feed is a character like another.
         report: what was found while reading; later steps add to it.
 
     """
@@ -48,12 +47,11 @@ class SourceText:
     report: Diagnostics
 
 
-def read_source(path: Path, *, is_module: bool = False) -> SourceText:
+def read_source(path: Path) -> SourceText:
     """Read a source file.
 
     Args:
         path: the file.
-        is_module: split at line ends only, so that a form feed in a Python module stays.
 
     Returns:
         Its lines. Bytes that are not UTF-8 are read as Windows-1252, line by line, with a warning; if the
@@ -66,10 +64,10 @@ def read_source(path: Path, *, is_module: bool = False) -> SourceText:
         report = Diagnostics(path)
         report.add("LB103", f"the file cannot be read: {error.strerror or error}")
         return SourceText(path, (), report)
-    return source_from_bytes(path, data, is_module=is_module)
+    return source_from_bytes(path, data)
 
 
-def source_from_bytes(path: Path, data: bytes, *, is_module: bool = False) -> SourceText:
+def source_from_bytes(path: Path, data: bytes) -> SourceText:
     """Read a source whose bytes are at hand; see :func:`read_source`."""
     report = Diagnostics(path)
     if b"\0" in data:
@@ -88,11 +86,7 @@ def source_from_bytes(path: Path, data: bytes, *, is_module: bool = False) -> So
         _report_mojibake(report, number, row)
     if rows and rows[-1] == "":
         rows = rows[:-1]
-    lines = [
-        Line(number, part)
-        for number, row in enumerate(rows, 1)
-        for part in ([row] if is_module else row.splitlines() or [""])
-    ]
+    lines = (Line(number, row) for number, row in enumerate(rows, 1))
     return SourceText(path, tuple(lines), report)
 
 

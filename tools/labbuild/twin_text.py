@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from labbuild.cells import SourceFormat, UnreadableSourceError
+from labbuild.cells import SourceFormat, UnreadableSourceError, shield, unshield
 from labbuild.pairs import PairCell, PairSide, first_difference, read_side
 from labbuild.quick_jupytext import jupytext_module
 
@@ -76,7 +76,8 @@ def _jupytext_text(source: PairSide, path: Path, old: PairSide | None, protected
     makers = {"code": base.new_code_cell, "markdown": base.new_markdown_cell, "raw": base.new_raw_cell}
     cells = [
         makers[cell.cell_type](
-            cell.text, metadata={**cell.metadata, **({"region_name": "region"} if index in protected else {})}
+            shield(cell.text),
+            metadata={**cell.metadata, **({"region_name": "region"} if index in protected else {})},
         )
         for index, cell in enumerate(source.cells)
     ]
@@ -87,7 +88,7 @@ def _jupytext_text(source: PairSide, path: Path, old: PairSide | None, protected
     metadata = _header(source.metadata, old.metadata if old else None)
     notebook = base.new_notebook(cells=cells, metadata=metadata)
     converter = jupytext_module("jupytext").TextNotebookConverter(options, None)
-    text = str(converter.writes(notebook, metadata=notebook.metadata))
+    text = unshield(str(converter.writes(notebook, metadata=notebook.metadata)))
     return text if text.endswith("\n") else text + "\n"
 
 
