@@ -144,6 +144,33 @@ def test_judge_constant_computed_from_the_student_fails_closed(judge):
     assert test.outcome is Outcome.FAILED
 
 
+def test_judge_companion_module_imported_by_the_test_is_the_students(judge, tmp_path, monkeypatch):
+    """A test cell that imports the student's own file has read the student."""
+    import sys
+
+    (tmp_path / "answers_of_student.py").write_text("def f(x):\n    return None\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for before, call in (
+        ("from answers_of_student import f", "f(1)"),
+        ("import answers_of_student as m", "m.f(1)"),
+    ):
+        assert judge("", f"{call}.shape", before=before).outcome is Outcome.FAILED
+    assert judge("", "np.zeros(2)[5]", before="import numpy as np").outcome is Outcome.GRADER_ERROR
+    del sys.modules["answers_of_student"]
+
+
+def test_judge_values_given_to_a_test_fail_closed(run_cells):
+    """Cases and defaults may hold what the student's code gave."""
+    cells = run_cells(HEAD, "def f(x):\n    return None", "import pytest")
+    for text in (
+        "@pytest.mark.parametrize('y', [f(1)])\ndef test_it(y):\n    y.shape\n",
+        "def test_it(y=f(1)):\n    y.shape\n",
+        "def helper(y=f(1)):\n    y.shape\ndef test_it():\n    helper()\n",
+    ):
+        result = cells.run(text + "check('q', points=1)")
+        assert result.tests[0].outcome is Outcome.FAILED
+
+
 def test_judge_missing_library_is_a_grader_error(judge):
     """A library that the grading machine lacks is nobody's mistake among the students."""
     assert judge("", "import no_such_library_anywhere").outcome is Outcome.GRADER_ERROR

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterable, Mapping
 from types import FunctionType, ModuleType, TracebackType
 from typing import Any
@@ -31,6 +32,8 @@ def may_involve_student(traceback: TracebackType | None, home: Home, namespace: 
             continue
         value = namespace[name]
         if isinstance(value, FunctionType) and home.owns(value.__code__):
+            if value.__defaults__ or value.__kwdefaults__:
+                return True
             waiting |= set(value.__code__.co_names) - seen
         elif name not in own and not _is_from_library(value):
             return True
@@ -43,6 +46,12 @@ def _is_from_library(value: Any) -> bool:
         origin = getattr(value, "__file__", None)
         return origin is None or not frames.is_loose(origin)
     return isinstance(value, (type, FunctionType)) and value.__module__.split(".")[0] == "labkit"
+
+
+def _is_library(module: str | None) -> bool:
+    """Tell whether a module is imported here and no loose file; None stands for a relative one."""
+    found = sys.modules.get(module.split(".")[0]) if module else None
+    return found is not None and _is_from_library(found)
 
 
 def _bound_by_cell(file: str) -> frozenset[str] | None:
@@ -63,7 +72,9 @@ def _bound(statements: Iterable[ast.stmt]) -> Iterable[str]:
             yield statement.name
         elif isinstance(statement, (ast.Import, ast.ImportFrom)):
             for alias in statement.names:
-                yield (alias.asname or alias.name).split(".")[0]
+                module = statement.module if isinstance(statement, ast.ImportFrom) else alias.name
+                if _is_library(module):  # a companion module is written by the student
+                    yield (alias.asname or alias.name).split(".")[0]
         elif isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
             # A constant of the cell is the test's own only if it was not computed from the student's names.
             value = statement.value

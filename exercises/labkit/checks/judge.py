@@ -164,7 +164,12 @@ def _from_test(
         return Verdict(Outcome.NOT_ATTEMPTED, (Fact("", text),))
     if _is_placeholder(error):
         return Verdict(Outcome.NOT_ATTEMPTED, _unanswered(error))
-    if isinstance(error, Exception) and not may_involve_student(traceback, home, namespace):
+    # Values that a test is given come from outside its body, perhaps from the student.
+    is_given = any(case.arguments for case in test.cases) or bool(
+        getattr(test.function, "__defaults__", None)
+    )
+    doubtful = is_given or may_involve_student(traceback, home, namespace)
+    if isinstance(error, Exception) and not doubtful:
         text = f"{_name_error(error)}\nThis is a fault of the test, not of your answer; it costs you nothing."
         return Verdict(Outcome.GRADER_ERROR, (*_called(traceback, home), Fact("the test stopped with", text)))
     step = frames.test_frame(traceback, home)
