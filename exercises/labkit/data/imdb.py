@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from labkit.data.cache import cache_folder, read_contents
 from labkit.data.errors import DataError
 from labkit.data.locate import why_no_network
 from labkit.data.own_way import short_timeout
@@ -78,17 +81,33 @@ def encode_reviews(
     return encoded
 
 
-def _keras_imdb(file: str) -> Any | None:
-    """Return ``keras.datasets.imdb`` if its file is already there or may be downloaded, else None."""
+_keras_failed: set[str] = set()
+"""Files that Keras could not fetch: it is asked once in a process."""
+
+
+def _from_keras(file: str, load: Callable[[Any], Any]) -> Any | None:
+    """Let ``load(keras.datasets.imdb)`` read a file of Keras; None where that cannot be had.
+
+    Keras is asked if the file is in its own cache, or may be fetched and was not tried in vain before.
+    """
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-    if not (home / "datasets" / file).is_file() and why_no_network():
+    is_there = (home / "datasets" / file).is_file()
+    if not is_there and (file in _keras_failed or why_no_network()):
         return None
     os.environ.setdefault("KERAS_BACKEND", "torch")
     try:
         from keras.datasets import imdb
     except ImportError:
         return None
-    return imdb
+    try:
+        # Keras announces each attempt on standard output; what was used is said by announce.
+        with short_timeout(), contextlib.redirect_stdout(io.StringIO()):
+            return load(imdb)
+    except Exception as error:  # Keras raises a bare Exception when a URL cannot be had
+        _keras_failed.add(file)
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        print(f"Keras could not fetch {file} ({reason}).")
+        return None
 
 
 def load_imdb_word_index() -> dict[str, int]:
@@ -98,20 +117,8 @@ def load_imdb_word_index() -> dict[str, int]:
 
 
 def _keras_word_index() -> dict[str, int] | None:
-    imdb = _keras_imdb("imdb_word_index.json")
-    if imdb is None:
-        return None
-    try:
-        with short_timeout():
-            index: dict[str, int] = imdb.get_word_index()
-    except Exception as error:  # Keras raises a bare Exception when a URL cannot be had
-        print(f"Keras' word index could not be had ({_first_line(error)}).")
-        return None
+    index: dict[str, int] | None = _from_keras("imdb_word_index.json", lambda imdb: imdb.get_word_index())
     return index
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def load_imdb(
@@ -173,16 +180,14 @@ def load_imdb(
 
 
 def _load_from_keras(path: str, **options: Any) -> tuple[Reviews, Reviews] | None:
-    imdb = _keras_imdb(path)
-    if imdb is None:
-        return None
-    try:
-        with short_timeout():
-            loaded: tuple[Reviews, Reviews] = imdb.load_data(path=path, **options)
-    except Exception as error:  # Keras raises a bare Exception when a URL cannot be had
-        print(f"Keras could not download IMDB ({_first_line(error)}).")
-        return None
-    print("IMDB: from Keras.")
+    has_raw = read_contents(cache_folder() / "imdb") is not None
+    if has_raw:  # no reason to go to the network
+        _keras_failed.add(path)
+    loaded: tuple[Reviews, Reviews] | None = _from_keras(
+        path, lambda imdb: imdb.load_data(path=path, **options)
+    )
+    if loaded is not None:
+        print("IMDB: from Keras.")
     return loaded
 
 
