@@ -6,6 +6,7 @@ import copy
 import io
 import json
 import os
+import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -83,6 +84,12 @@ def release_notebooks(lab: Lab) -> dict[str, Notebook]:
 def release() -> Callable[[Lab], dict[str, Notebook]]:
     """Return the function that makes the students' notebooks of a lab."""
     return release_notebooks
+
+
+@pytest.fixture(scope="session")
+def answer_all() -> Callable[[Lab], dict[str, Notebook]]:
+    """Return the function that makes right notebooks of a lab."""
+    return lambda lab: answer_notebooks(lab, RIGHT)
 
 
 @pytest.fixture
@@ -181,3 +188,19 @@ def grade_folder() -> Callable[..., list[GradedSubmission]]:
             summary.journal.close()
 
     return grade
+
+
+@pytest.fixture(scope="session")
+def run_nbgrader() -> Callable[..., str]:
+    """Return a function that runs nbgrader's command line in a folder and returns what it says."""
+
+    def run(folder: Path, *arguments: str) -> str:
+        environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        command = [sys.executable, "-W", "ignore", "-m", "nbgrader", *arguments]
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stderr
+
+    return run

@@ -110,8 +110,8 @@ def stems(path: str, suffix: str = ".ipynb") -> tuple[str, ...]:
     """Return a file's name in lower case without suffix, then without one mark of a copy after the other."""
     plain = path.rpartition("/")[2].removesuffix(suffix).casefold().strip()
     found = [plain]
-    plain = _COPY_PREFIX.sub("", plain)
-    while plain and plain not in found:
-        found.append(plain)
-        plain = _COPY_MARKS.sub("", plain)
+    for marks in (_COPY_PREFIX, _COPY_MARKS, _COPY_MARKS, _COPY_MARKS):
+        shorter = marks.sub("", found[-1])
+        if shorter and shorter != found[-1]:
+            found.append(shorter)
     return tuple(found)
