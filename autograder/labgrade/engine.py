@@ -81,7 +81,7 @@ class Engine:
         self._verifier: ChildProcess | None = None
         self._channel: Channel | None = None
         self._lab = ""
-        self._folder = ""
+        self.folder = ""
         self.level = ""
 
     def __enter__(self) -> Engine:
@@ -92,8 +92,8 @@ class Engine:
 
         """
         # Searchable, not readable: a child with a user id of its own must reach its own folder below.
-        self._folder = tempfile.mkdtemp(prefix="labgrade-")
-        os.chmod(self._folder, 0o711)  # noqa: S103 - names below it are random
+        self.folder = tempfile.mkdtemp(prefix="labgrade-")
+        os.chmod(self.folder, 0o711)  # noqa: S103 - names below it are random
         try:
             self._start_hub()
         except BaseException:
@@ -106,7 +106,7 @@ class Engine:
     ) -> None:
         """End all processes of the engine."""
         self._stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def pids(self) -> list[int]:
@@ -146,6 +146,10 @@ class Engine:
                 start = results.give_up_cell(ended.state, str(ended))
             except (HubGoneError, ChannelClosedError) as error:
                 restarts += 1
+                self._drop_verifier()
+                if type(error) is ChannelClosedError and restarts == 1:
+                    start = results.at
+                    continue  # only the verifier, perhaps: another one may do
                 self._stop()
                 if restarts > _MAX_RESTARTS:
                     raise HubGoneError(
@@ -164,7 +168,7 @@ class Engine:
         channel, hub = self._channel, self._hub
         assert channel is not None
         assert hub is not None
-        work = tempfile.mkdtemp(prefix="work-", dir=self._folder)
+        work = tempfile.mkdtemp(prefix="work-", dir=self.folder)
         launch = {"role": "child", "folder": work}
         task = {"submission": submission, "limits": self.limits, "launch": launch, "start": start}
         patience_s = self.limits.cell_s + _SLACK_S
@@ -189,9 +193,8 @@ class Engine:
         code = msgspec.msgpack.decode(raw, type=int)
         if code == _LOST_HUB:
             raise HubGoneError("the warm process has ended")
-        if code != 0:
+        if not results.is_complete:
             raise _JudgeEndedError(CellState.KILLED, f"the judge of this cell ended with code {code}")
-        results.is_complete = True
 
     # ---- processes ----
 
@@ -206,7 +209,7 @@ class Engine:
         self._drop_verifier()
         hub = self._hub
         assert hub is not None
-        folder = tempfile.mkdtemp(prefix="lab-", dir=self._folder)
+        folder = tempfile.mkdtemp(prefix="lab-", dir=self.folder)
         for name, content in lab.given_files.items():
             target = Path(folder, name)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -215,7 +218,7 @@ class Engine:
         with theirs:
             self._verifier = hub.line.fork({"role": "verifier", "folder": folder}, [theirs.fileno()])
         self._channel = Channel(ours, max_header=1 << 20, max_raw=_MAX_BYTES)
-        trial = tempfile.mkdtemp(prefix="trial-", dir=self._folder)
+        trial = tempfile.mkdtemp(prefix="trial-", dir=self.folder)
         launch = {"role": "child", "folder": trial}
         order = {"lab": lab, "tests": self._tests, "limits": self.limits, "launch": launch}
         self._channel.send(b"lab", [msgspec.msgpack.encode(order)])

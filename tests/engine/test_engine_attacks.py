@@ -214,31 +214,34 @@ SEEN = make_lab(
 )
 
 
-def test_hidden_text_is_nowhere_in_the_students_memory(engine):
-    """The text of a test, split here so that the search does not find itself, is not in the process."""
-    look = """
-        import gc, re
-        word = ("canary-" + "5d1f").encode()
-        found = 0
-        for line in open("/proc/self/maps"):
-            area, rights, *_ = line.split()
-            if "r" not in rights or "[v" in line: continue
-            low, high = (int(part, 16) for part in area.split("-"))
-            try:
-                with open("/proc/self/mem", "rb") as memory:
-                    memory.seek(low)
-                    data = memory.read(min(high - low, 1 << 28))
-            except (OSError, ValueError, OverflowError): continue
-            found += data.count(word)
-        del data
-        print("hits", found - 1 if found else 0)
-        """
-    run = engine.run(SEEN, submit(SEEN, {"look": look}))
-    text = run.notebooks[0].cells[3].outputs[0]["text"]
-    # The word itself, put together above, is there once or twice; the test's text has it twice more.
-    assert text.startswith("hits")
-    assert int(text.split()[1]) <= 3
-    assert "assert f(4)" not in repr(run.notebooks[0].cells)
+SEARCH = """
+    import ctypes
+    tail = bytes([0x35, 0x64, 0x31, 0x66])  # what is searched for never stands in memory in one piece
+    found = mib = 0
+    for line in open("/proc/self/maps").readlines():
+        area, rights, _, _, _, *name = line.split()
+        if "r" not in rights or (name and name[0].startswith(("[v", "/dev"))):
+            continue
+        low, high = (int(part, 16) for part in area.split("-"))
+        for start in range(low, high, 1 << 22):
+            data = ctypes.string_at(start, min(1 << 22, high - start))
+            mib += len(data) / (1 << 20)
+            at = data.find(b"canary-")
+            while at >= 0:
+                found += data[at + 7 : at + 11] == tail
+                at = data.find(b"canary-", at + 1)
+    print(found, "hits in", round(mib), "MiB")
+    """
+
+
+@pytest.mark.parametrize(("mark", "is_there"), [("", False), ("own = 'canary-5d1f'", True)])
+def test_hidden_text_is_nowhere_in_the_students_memory(engine, mark, is_there):
+    """A search of the whole process finds what the student wrote, and nothing of a test's text."""
+    run = engine.run(SEEN, submit(SEEN, {"look": SEARCH}, extra=[(0, mark)]))
+    hits, _, _, mib, _ = run.notebooks[0].cells[4].outputs[0]["text"].split()
+    assert (int(hits) > 0) is is_there
+    assert int(mib) > 100
+    assert run.notebooks[0].tests[0].score == 1
 
 
 TAMPER = make_lab(

@@ -37,7 +37,8 @@ from labgrade.wire import ChannelClosedError, CodecError
 __all__ = ["Judge", "PreparedLab"]
 
 Tell = Callable[[str, int, int, Any], None]
-"""Reports ``(kind, notebook, cell, value)``: ``cell`` a CellRun, ``test`` a TestCellRun, ``finding`` a Finding."""
+"""Reports ``(kind, notebook, cell, value)``: ``at`` before a cell or test, then ``cell`` with a CellRun, ``test``
+with a TestCellRun, ``finding`` with a Finding; ``end`` when all is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class Judge:
             if index < start[0]:
                 continue
             _NotebookWalk(self, index, notebook, submission).run(start[1] if index == start[0] else 0)
+        self.tell("end", 0, 0, None)
 
 
 class _NotebookWalk:
@@ -105,6 +107,8 @@ class _NotebookWalk:
             judge.line, judge.launch, submission.files, environment, judge.limits, _seed_of(lab.spec)
         )
         self._student.texts = StudentTexts(notebook, submission.files, self._plan.modules)
+        self._position = 0
+        self._student.heartbeat = lambda: self._begin(self._position)
         self._applied = -1
         self._wanted: set[str] = set()
         self._echoed = _find_echoed(notebook, self._plan)
@@ -141,6 +145,7 @@ class _NotebookWalk:
             self._student.stop()
 
     def _begin(self, position: int) -> None:
+        self._position = position
         self._tell("at", position, None)
 
     def _tell(self, kind: str, position: int, value: Any) -> None:

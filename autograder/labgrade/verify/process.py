@@ -174,7 +174,7 @@ def _fork_judge(channel: Channel, lab: PreparedLab, line: HubLine, task: Task) -
 
 def _judge(channel: Channel, lab: PreparedLab, line: HubLine, task: Task) -> None:
     def tell(kind: str, notebook: int, cell: int, value: Any) -> None:
-        message = (notebook, cell) if kind == "at" else (notebook, cell, value)
+        message = (notebook, cell) if value is None else (notebook, cell, value)
         channel.send(kind.encode(), [msgspec.msgpack.encode(message)])
 
     Judge(lab, line, task.launch, task.limits, tell, lab.modes).run(task.submission, task.start)

@@ -43,7 +43,7 @@ class Results:
         self.is_complete = False
 
     def take(self, kind: str, raw: bytes | bytearray) -> None:
-        """Take one message of a judge: ``at`` (a cell begins), ``cell``, ``test`` or ``finding``."""
+        """Take one message of a judge: ``at`` (a cell begins), ``cell``, ``test``, ``finding`` or ``end``."""
         if kind == "cell":
             notebook, cell, run = msgspec.msgpack.decode(raw, type=tuple[int, int, CellRun])
             self._cells[notebook, cell] = run
@@ -53,6 +53,8 @@ class Results:
         elif kind == "finding":
             notebook, _, finding = msgspec.msgpack.decode(raw, type=tuple[int, int, Finding])
             self.find(notebook, finding)
+        elif kind == "end":
+            self.is_complete = True
         elif kind == "at":
             self.at = msgspec.msgpack.decode(raw, type=tuple[int, int])
 

@@ -86,6 +86,12 @@ class Student:
         environment: variables that its cells see.
         limits: of time and output.
         seed: of its random numbers.
+        epoch: how many processes there have been; objects belong to one.
+        deadline: of ``time.monotonic`` for the question at hand; None: each question has its own.
+        replays: how often a process had to be started again.
+        texts: what the student wrote.
+        heartbeat: called before each cell that is run again.
+        last_exit: how the last process ended.
 
     """
 
@@ -99,6 +105,7 @@ class Student:
     deadline: float | None = None
     replays: int = 0
     texts: StudentTexts | None = None
+    heartbeat: Callable[[], None] = lambda: None
     _channel: Channel | None = None
     _process: ChildProcess | None = None
     _text: Any = None
@@ -152,6 +159,7 @@ class Student:
 
     def _revive(self) -> None:
         """Start a fresh process and run again in it what had been answered."""
+        self.heartbeat()
         if self.replays >= _MAX_REPLAYS:
             raise StudentGoneError(
                 f"the student's process ended {self.replays} times; it is not started again"
@@ -161,6 +169,7 @@ class Student:
         saved, self.deadline = self.deadline, None
         self.start()
         for source, count in list(self._transcript):
+            self.heartbeat()
             self.deadline = time.monotonic() + self.limits.cell_s
             try:
                 self._exchange("cell", (source, count), lambda event: None)
@@ -303,10 +312,10 @@ class Student:
                 elif kind != "event":
                     raise ProtocolError("an unknown kind of message")
         except DeadlinePassedError:
-            return self._on_deadline(channel, number)
+            return self._on_deadline(channel, number, on_event)
         except (KeyboardInterrupt, TestTimeout):
             # The test's own limit struck while the student's code was at work.
-            self._quieten(channel, number)
+            self._quieten(channel, number, None)
             raise
         except (ChannelClosedError, ProtocolError, _MalformedError) as error:
             self.stop()
@@ -322,20 +331,22 @@ class Student:
             raise _MalformedError("not a message")
         return message
 
-    def _on_deadline(self, channel: Channel, number: int) -> NoReturn:
-        limit = self.limits.cell_s
-        raise StudentTimeoutError(limit, "" if self._quieten(channel, number) else " and had to be ended")
+    def _on_deadline(self, channel: Channel, number: int, on_event: Callable[[Any], None] | None) -> NoReturn:
+        lives = self._quieten(channel, number, on_event)
+        raise StudentTimeoutError(self.limits.cell_s, "" if lives else " and had to be ended")
 
-    def _quieten(self, channel: Channel, number: int) -> bool:
+    def _quieten(self, channel: Channel, number: int, on_event: Callable[[Any], None] | None) -> bool:
         """Interrupt a request; if that is ignored, end the process. Tell whether the process lives on."""
         if self._process is not None and self._process.signal(signal.SIGINT):
             until = time.monotonic() + _GRACE_S
             try:
                 while True:
                     header, raw = channel.receive(until)
-                    answer, kind, *_ = self._decoder.decode(header, raw)
+                    answer, kind, payload = self._decoder.decode(header, raw)
                     if answer == number and kind in ("ok", "refused"):
                         return True
+                    if kind == "event" and on_event is not None:
+                        on_event(payload)
                     if kind == "callback":
                         break  # it waits for an answer that will not come
             except (
