@@ -47,6 +47,14 @@ def test_data_fetch_failing_source_ends_with_3(monkeypatch):
     assert "hint:" in result.output
 
 
+def test_data_fetch_offline_says_so(monkeypatch):
+    """LABS_OFFLINE forbids the network here too."""
+    monkeypatch.setenv("LABS_OFFLINE", "1")
+    result = _run("fetch", "moby-dick")
+    assert result.exit_code == 3
+    assert "LABS_OFFLINE is set" in result.output
+
+
 def test_data_fetch_cached_set_needs_no_network(tmp_path):
     """What is in the cache is not fetched again."""
     store_folder(tmp_path / "moby-dick", lambda folder: (folder / "data.txt").write_text("x"), "a test")

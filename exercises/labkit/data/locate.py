@@ -39,9 +39,13 @@ class Located:
         return self.origin == "fixture"
 
 
+def _is_offline() -> bool:
+    return os.environ.get("LABS_OFFLINE", "") not in {"", "0"}
+
+
 def why_no_network() -> str:
-    """Return why nothing may be downloaded now, or "" if it may."""
-    if os.environ.get("LABS_OFFLINE", "") not in {"", "0"}:
+    """Return why loaders may download nothing now, or "" if they may."""
+    if _is_offline():
         return "LABS_OFFLINE is set"
     if os.environ.get("LABS_PROFILE", "") == "quick":
         return "the quick profile downloads nothing"
@@ -58,7 +62,7 @@ def _fill_own_way(dataset: Dataset) -> Callable[[Path], None]:
 
 
 def fetch(name: str) -> Located:
-    """Bring a data set into the cache, if it is not there.
+    """Bring a data set into the cache, if it is not there; the quick profile is no bar.
 
     Args:
         name: of the catalog.
@@ -71,6 +75,8 @@ def fetch(name: str) -> Located:
     folder = cache_folder() / name
     if read_contents(folder) is not None:
         return Located(dataset, folder, "cache")
+    if _is_offline():
+        raise DataError(f"{dataset.title} is not in the cache, and LABS_OFFLINE is set", _what_else(dataset))
     reasons: list[str] = []
     if dataset.own_way:
         try:
