@@ -94,6 +94,17 @@ def cover_hidden(source: str, rules: ClearingRules) -> str:
     return _cut(source, rules.begin_hidden, rules.end_hidden, [COVER])[0]
 
 
+def _own_stub(line: str, begin: str, stub: list[str]) -> list[str]:
+    """Return the stub that a mark names itself: ``### BEGIN SOLUTION stub=pass``; nothing after ``=`` is no stub.
+
+    ``labs build`` writes such marks where the course's stub would not parse.
+    """
+    named = re.search(re.escape(begin) + r" stub=(.*?)\s*(?:-->)?\s*$", line)
+    if stub and named:
+        return [named.group(1)] if named.group(1) else []
+    return stub
+
+
 def _cut(source: str, begin: str, end: str, stub: list[str]) -> tuple[str, bool]:
     """Replace each region by the stub at the region's indentation; say whether there was one."""
     kept: list[str] = []
@@ -103,8 +114,8 @@ def _cut(source: str, begin: str, end: str, stub: list[str]) -> tuple[str, bool]
             if inside:
                 raise MarksError(f"'{begin}' stands inside another such region")
             inside = replaced = True
-            indent = re.match(r"\s*", line)
-            kept.extend((indent.group() if indent else "") + text for text in stub)
+            indent = line[: len(line) - len(line.lstrip())]
+            kept.extend(indent + text for text in _own_stub(line, begin, stub))
         elif end in line:
             inside = False
         elif not inside:

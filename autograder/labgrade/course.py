@@ -1,8 +1,4 @@
-"""The settings of an nbgrader course that change a grade or where a file lies.
-
-``nbgrader_config.py`` is Python and belongs to the instructor, so it is run, by traitlets' own loader, as
-nbgrader does; what it sets for other parts of nbgrader is ignored.
-"""
+"""The settings of an nbgrader course that change a grade or where a file lies."""
 
 from __future__ import annotations
 
@@ -12,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from labgrade.clearing import ClearingRules
+from labgrade.course_config import load_config
 from labgrade.errors import UsageError
 
 __all__ = ["CourseSettings", "read_course"]
@@ -37,7 +34,7 @@ class CourseSettings:
         excluded_students: ids that are not graded.
         late_plugin: class of the late penalty plugin, or its import path; None for nbgrader's own.
         late_method: ``none`` or ``zero``, of nbgrader's own plugin.
-        config: the whole traitlets configuration, for a late plugin of the course.
+        config: the whole configuration, for a late plugin of the course.
 
     """
 
@@ -80,7 +77,7 @@ def read_course(root: Path) -> CourseSettings:
     path = root / "nbgrader_config.py"
     if not path.is_file():
         return CourseSettings(root=root.resolve())
-    config = _run_config(path)
+    config = load_config(path)
     directory = config.get("CourseDirectory", {})
     solutions = config.get("ClearSolutions", {})
     hidden = config.get("ClearHiddenTests", {})
@@ -128,27 +125,6 @@ def read_course(root: Path) -> CourseSettings:
     except (TypeError, ValueError, AttributeError) as error:
         raise UsageError(
             "course-config", f"a setting has the wrong type: {error}", where=str(path)
-        ) from error
-
-
-def _run_config(path: Path) -> Any:
-    from traitlets.config.loader import PyFileConfigLoader  # 0.1 s; only courses need it
-
-    try:
-        return PyFileConfigLoader(path.name, str(path.parent)).load_config()
-    except Exception as error:  # the instructor's own code may raise anything
-        line = getattr(error, "lineno", None)
-        trace = error.__traceback__
-        while trace is not None:
-            if trace.tb_frame.f_code.co_filename.endswith(path.name):
-                line = trace.tb_lineno
-            trace = trace.tb_next
-        where = f"{path}:{line}:1" if line else str(path)
-        raise UsageError(
-            "course-config",
-            f"the course's configuration does not run: {type(error).__name__}: {error}",
-            "nbgrader reads the same file; `nbgrader --help-all` names the options",
-            where,
         ) from error
 
 

@@ -36,7 +36,9 @@ def penalty_rule(course: CourseSettings) -> PenaltyRule:
             if str(course.root) not in sys.path:
                 sys.path.insert(0, str(course.root))
             plugin = getattr(importlib.import_module(module), name)
-        made: Any = plugin(config=course.config)
+        from traitlets.config import Config
+
+        made: Any = plugin(config=Config(dict(course.config or {})))
         rule: PenaltyRule = made.late_submission_penalty
     except Exception as error:  # the course's own code may raise anything
         raise UsageError(
