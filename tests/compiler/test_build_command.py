@@ -158,3 +158,19 @@ def test_quick_import_leaves_hidden_modules_importable() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "ok\n"
+
+
+def test_build_to_text_formats_writes_them_beside_the_notebooks(make_lab: MakeLab, tmp_path: Path) -> None:
+    """--to md,py gives both versions as text, without markers, and nothing of a region in the student's."""
+    folder = make_lab(
+        lab_md="# Lab\n\n```python\ndef f():\n    #!TAG HWBEGIN\n    return 41\n    #!TAG HWEND\n```\n"
+    )
+    assert labs("build", folder / "lab.md", "--out", tmp_path / "out", "--to", "ipynb,md,py").exit_code == 0
+    for suffix in (".md", ".py"):
+        student = (tmp_path / "out" / "student" / f"lab{suffix}").read_text(encoding="utf-8")
+        solution = (tmp_path / "out" / "solution" / f"lab{suffix}").read_text(encoding="utf-8")
+        assert "# Lab" in student
+        assert "raise NotImplementedError" in student
+        assert "return 41" not in student
+        assert "def f():\n    return 41\n" in solution
+        assert "#!" not in student + solution

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from labbuild import execute, writer
+from labbuild import execute, export, writer
 from labbuild.build import BuildOptions, BuildResult, build
 from labbuild.compile import compile_lab
 from labbuild.compiled import CompiledLab
 from labbuild.manifest import MANIFEST_FILE, fingerprint, read_manifest
 from labbuild.outputs import stage_lab
+from labbuild.pdf import PdfError
 
 MakeLab = Callable[..., Path]
 SOURCE = "```python\ndef f():\n    #!TAG HWBEGIN\n    return 1\n    #!TAG HWEND\n```\n"
@@ -294,4 +295,18 @@ def test_cell_that_fails_when_executed_is_reported_at_its_line(
     result = build([folder], tmp_path / "out", BuildOptions(execute=("solution",)))
     (found,) = result.labs[0].diagnostics
     assert (found.code, found.line, found.message) == ("LB704", 15, "cell 1 failed: ValueError: no")
+    assert not (tmp_path / "out/student").exists()
+
+
+def test_pdf_that_fails_refuses_the_lab(
+    make_lab: MakeLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Chromium that crashes gives LB706, and nothing is written."""
+
+    def fail(notebooks: list[Path], formats: list[str]) -> None:
+        raise PdfError("it crashed")
+
+    monkeypatch.setattr(export, "export_outputs", fail)
+    result = build([make_lab(lab_md="# Lab\n")], tmp_path / "out", BuildOptions(formats=("pdf",)))
+    assert codes(result) == ["LB706"]
     assert not (tmp_path / "out/student").exists()

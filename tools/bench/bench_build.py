@@ -2,11 +2,11 @@
 
     python tools/bench/bench_build.py [--rounds 5] [--kib 46] [--cells 50] [--otter PATH] [--json]
 
-The lab is generated: Markdown and code cells in turn, a solution region in most code cells, graded questions with
-hidden tests in the others. The contenders take turns, so that a busy machine slows all of them alike. Each command
-line is a process of its own, start included; CPU time is of all its processes and says more than the clock where
-others work too. `otter assign` runs if otter-grader is installed (or named with --otter), on the nbgrader source of
-the same lab.
+The lab is generated: Markdown and code cells in turn, a solution region in most code cells, graded questions
+with hidden tests in the others. The contenders take turns, so that a busy machine slows all of them alike.
+Each command line is a process of its own, start included; CPU time is of all its processes and says more than
+the clock where others work too. `otter assign` runs if otter-grader is installed (or named with --otter), on
+the nbgrader source of the same lab.
 """
 
 from __future__ import annotations
@@ -208,9 +208,7 @@ def main() -> None:
             f"{row['wall_ratio']:>9.2f}{row['cpu_ratio']:>8.2f}"
         )
     if not arguments.otter:
-        print(
-            "otter assign: not measured, otter-grader is not installed (pip install otter-grader, or --otter PATH)"
-        )
+        print("otter assign: not measured, otter-grader is not installed (name its command with --otter)")
 
 
 if __name__ == "__main__":

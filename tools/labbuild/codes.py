@@ -86,5 +86,6 @@ CODES: dict[str, tuple[Severity, str]] = {
     "LB703": (_E, "An output is not a valid notebook"),
     "LB704": (_E, "A cell fails when it is executed"),
     "LB705": (_W, "nbgrader would release a file that the build did not make"),
+    "LB706": (_E, "A PDF could not be made"),
 }
 """Code -> (severity, what it means in one line)."""

@@ -94,11 +94,13 @@ def _reader(folder: Path) -> Callable[[str], bytes | None]:
 
 
 def _as_text(content: dict[str, Any], name: str) -> bytes:
-    import nbformat
-
     from labbuild.quick_jupytext import jupytext_module
 
-    notebook = nbformat.from_dict(content)  # type: ignore[no-untyped-call]  # nbformat has no types here
+    jupytext_module("jupytext")  # before nbformat: the quick way to import both
+    import nbformat
+
+    # In a file a text is a list of lines; only nbformat's reader puts them together.
+    notebook = nbformat.reads(json.dumps(content), as_version=4)  # type: ignore[no-untyped-call]  # no types here
     # Markers are gone by now, so a magic is the only line that needs a comment sign in a script.
     text: str = jupytext_module("jupytext").writes(notebook, fmt="md" if name == "md" else "py:percent")
     return text.encode()

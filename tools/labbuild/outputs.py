@@ -78,8 +78,12 @@ def stage_lab(
             shutil.copyfile(path, target / name)
     if formats and not problems:
         from labbuild.export import export_outputs
+        from labbuild.pdf import PdfError
 
-        export_outputs(notebooks, list(formats))
+        try:
+            export_outputs(notebooks, list(formats))
+        except PdfError as error:
+            problems.append(Diagnostic("LB706", f"no PDF could be made: {error}", lab.folder))
     return tuple(problems)
 
 

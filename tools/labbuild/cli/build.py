@@ -10,6 +10,7 @@ import click
 
 from labbuild.build import BuildOptions, BuildResult
 from labbuild.build import build as build_labs
+from labbuild.cli.environment import explain_environment
 from labbuild.diagnostics import render, to_json
 
 __all__ = ["build", "labs_of_course"]
@@ -112,25 +113,13 @@ def _is_lab(folder: Path) -> bool:
 
 
 def _run(paths: list[Path], out: Path, options: BuildOptions) -> BuildResult:
-    try:
+    with explain_environment("labs build"):
         if not options.execute or not sys.stderr.isatty():
             return build_labs(paths, out, options)
         from labbuild.progress import progress_bar
 
         with progress_bar() as progress:
             return build_labs(paths, out, options, progress)
-    except ModuleNotFoundError as error:
-        click.echo(
-            f"labs build needs the package '{error.name}': pip install 'seqlabs[build]'"
-            " ('labs doctor' says more)",
-            err=True,
-        )
-        sys.exit(3)
-    except OSError as error:
-        click.echo(
-            f"labs build cannot read or write {error.filename or out}: {error.strerror or error}", err=True
-        )
-        sys.exit(3)
 
 
 def _show(result: BuildResult, *, as_json: bool) -> None:
