@@ -56,6 +56,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "LB312": (_W, "SKIPQUESTEXEC does not stand at the top of a code cell"),
     "LB313": (_E, "A hidden region stands outside a test cell"),
     "LB314": (_W, "A region is empty"),
+    "LB315": (_E, "A cell is never closed"),
     # 4xx: grading
     "LB401": (_E, "An id is used twice"),
     "LB402": (_E, "A test has no answer to test"),

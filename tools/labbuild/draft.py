@@ -91,7 +91,7 @@ def draft_cell(
     chunk = split_regions(cell.lines, markers, report, is_code=is_code)
     grading = read_grading(chunk.tags, cell.metadata, cell.cell_type, cell.number, report)
     is_skipped = _is_skipped(cell, chunk, report)
-    _check_places(chunk, grading, report)
+    _check_places(chunk, grading, cell.cell_type, report)
     parts = _with_whole_cell(chunk, grading, report)
     if is_code and grading is not None and grading.kind == "test":
         parts = _with_check_call(parts, grading, report)
@@ -132,11 +132,18 @@ def _is_skipped(cell: Cell, chunk: Chunk, report: Diagnostics) -> bool:
     return tagged
 
 
-def _check_places(chunk: Chunk, grading: Grading | None, report: Diagnostics) -> None:
+def _check_places(chunk: Chunk, grading: Grading | None, cell_type: str, report: Diagnostics) -> None:
     """Report regions in cells that cannot have them."""
     kind = grading.kind if grading else ""
     for region in chunk.regions:
-        if region.is_hidden and kind != "test":
+        if cell_type == "raw":
+            report.add(
+                "LB404",
+                "a region stands in a raw cell, which nbgrader cannot release",
+                line=region.begin_line,
+                hint="make it a Markdown cell",
+            )
+        elif region.is_hidden and kind != "test":
             report.add(
                 "LB313",
                 "HIDDENBEGIN stands outside a TEST cell",

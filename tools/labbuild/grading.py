@@ -101,8 +101,8 @@ def read_grading(
 
 
 def _check_cell_type(tag: Marker, cell_type: str, report: Diagnostics) -> None:
-    wanted = {Kind.TEST: ("code",), Kind.TASK: ("markdown",), Kind.ANSWER: ("code", "markdown")}.get(tag.kind)
-    if wanted and cell_type not in wanted:
+    wanted = {Kind.TEST: ("code",), Kind.TASK: ("markdown",)}.get(tag.kind, ("code", "markdown"))
+    if cell_type not in wanted:
         report.add(
             "LB404",
             f"{tag.kind} stands in a {cell_type} cell",

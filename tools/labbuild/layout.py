@@ -15,9 +15,11 @@ from labbuild.diagnostics import Diagnostics
 from labbuild.markers import Kind, Marker
 from labbuild.source import Line, SourceText
 
-__all__ = ["mend_layout"]
+__all__ = ["mend_layout", "report_unclosed"]
 
 _END_REGION = re.compile(r"^<!--\s*#end(?:region|markdown|md|raw)\s*-->\s*$")
+_OPENS_REGION = re.compile(r"^<!--\s*#(region|markdown|md|raw)\b")
+_OPENS_FENCE = re.compile(r"^(`{3,})")
 _HEADER = re.compile(r"^\s*(?:<!--\s*#(?:region|markdown|md|raw)|#\s*%%|```)")
 _FOOTER = re.compile(r"^(?:<!--\s*#end|```)")
 _ENDS = {Kind.BEGIN: Kind.END, Kind.HIDDEN_BEGIN: Kind.HIDDEN_END}
@@ -72,6 +74,38 @@ def mend_layout(
         dropped = (span.begin.line, span.end.line)
         markers = {number: marker for number, marker in markers.items() if number not in dropped}
     return reading, markers
+
+
+def report_unclosed(source: SourceText, cells: Sequence[Cell]) -> None:
+    """Report a fence or region comment that nothing closes: all the cells below would be swallowed by it.
+
+    Args:
+        source: a Markdown source; its report gets the errors.
+        cells: as Jupytext read them.
+
+    """
+    for cell in cells:
+        rows = [line.text for line in source.lines[cell.start : cell.stop]]
+        if not rows or (cell.cell_type == "raw" and cell.start == 0):
+            continue
+        opened = _OPENS_REGION.match(rows[0])
+        fence = _OPENS_FENCE.match(rows[0]) if cell.cell_type == "code" else None
+        if opened:
+            closing = f"<!-- #end{opened[1]} -->"
+            is_closed = any(_END_REGION.match(row) for row in rows)
+        elif fence:
+            closing = fence[1]
+            is_closed = any(row.startswith(closing) for row in rows[1:])
+        else:
+            continue
+        if not is_closed:
+            source.report.add(
+                "LB315",
+                f"the cell that begins here is never closed; it would hold all below, to line {cell.stop}",
+                line=source.lines[cell.start].number,
+                related=(source.lines[min(cell.stop, len(source.lines)) - 1].number,),
+                hint=f"write '{closing}' after its last line",
+            )
 
 
 def _loose_ends(cell: Cell, markers: Mapping[int, Marker]) -> tuple[Marker | None, Marker | None]:

@@ -34,7 +34,7 @@ class Kind(StrEnum):
 
 _TAGS = tuple(kind.value for kind in Kind if kind is not Kind.MESSAGE)
 _WITH_ID = frozenset({Kind.ANSWER, Kind.TEST, Kind.TASK})
-_FIRST_TAG = "HWBEGIN"
+_ENGLISH = frozenset({Kind.ANSWER, Kind.TEST, Kind.TASK, Kind.LOCKED})
 
 _MARK = re.compile(r"#!(TAG|MSG)")
 _COMMENTED = re.compile(r"\s*#+\s*\Z")
@@ -215,7 +215,7 @@ def _near_miss(line: Line, report: Diagnostics) -> Marker | None:
         if loose["word"].upper() == "MSG":
             if shouted or ("#!" in loose["lead"].replace(" ", "")):
                 meant = f"#!MSG {loose['rest']}"
-        elif tag and loose["lead"].strip():
+        elif tag and (shouted or "!" in loose["lead"] or _is_no_prose(loose["word"], first, tag)):
             meant = " ".join(["#!TAG", tag, *loose["rest"].split(" ")[1:]])
         elif shouted:
             meant = f"#!TAG {loose['rest']}".rstrip()
@@ -242,6 +242,11 @@ def _near_miss(line: Line, report: Diagnostics) -> Marker | None:
         return Marker(Kind.MESSAGE, line.number, indent, message=meant.removeprefix("#!MSG"))
     tag = meant.split(" ")[1] if " " in meant else ""
     return Marker(Kind(tag), line.number, indent, id="?", points=0.0) if tag in _TAGS else None
+
+
+def _is_no_prose(word: str, first: str, tag: str) -> bool:
+    """Whether ``# TAG …`` without its exclamation mark can only be a marker: "# Tag test" is a heading."""
+    return word == "TAG" and (first == tag or tag not in _ENGLISH)
 
 
 def _nearest(word: str) -> str:

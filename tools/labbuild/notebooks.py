@@ -13,7 +13,7 @@ from labbuild.diagnostics import Diagnostics
 from labbuild.draft import DraftCell, DraftNotebook, draft_cell
 from labbuild.grading import Grading, checksum, to_metadata
 from labbuild.kernels import language_of, release_cell_metadata, release_metadata
-from labbuild.layout import mend_layout
+from labbuild.layout import mend_layout, report_unclosed
 from labbuild.markers import Kind, Marker, scan
 from labbuild.source import SourceText
 
@@ -43,6 +43,8 @@ def draft_notebook(source: SourceText, source_format: SourceFormat, name: str) -
     except UnreadableSourceError as error:
         report.add(error.code, str(error), line=error.line)
         return DraftNotebook(name, source.path, (), {}, report)
+    if source_format.extension == ".md":
+        report_unclosed(source, as_written.cells)
     language = language_of(reading.metadata)
     cells: list[DraftCell] = []
     seen: set[int] = set()
