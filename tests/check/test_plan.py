@@ -62,11 +62,18 @@ def test_cell_that_cannot_be_read_stays() -> None:
     ("source", "binds", "uses"),
     [
         ("x: int = y", {"x"}, {"y", "int"}),
-        ("for i in xs:\n    total += i", {"i", "total"}, {"xs", "i"}),
+        ("for i in xs:\n    total += i", {"i", "total"}, {"xs", "i", "total"}),
         ("import a.b as c, d.e", {"c", "d"}, set()),
         ("async def f():\n    return g", {"f"}, {"g"}),
         ("class C(B):\n    pass", {"C"}, {"B"}),
-        ("del x", {"x"}, set()),
+        ("def f(x):\n    y = x\n    y.append(z)\n    return [q for q in y]", {"f", "z"}, {"z"}),
+        ("def f():\n    global x\n    x = 1", {"f", "x"}, {"x"}),
+        ("def f():\n    shared.append(1)", {"f", "shared"}, {"shared"}),
+        (
+            "fig, ax = plt.subplots()\nax.plot(data)\nplots.show(data)",
+            {"fig", "ax"},
+            {"plt", "ax", "data", "plots"},
+        ),
     ],
 )
 def test_names_of_a_cell_are_read(source: str, binds: set[str], uses: set[str]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import symtable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,19 +51,50 @@ class CellNames:
     is_opaque: bool = False
 
 
+# Calls on these show something and change no value that a test looks at.
+_HARMLESS = frozenset({"print", "display", "plt", "plots", "warnings"})
+
+
 def cell_names(text: str) -> CellNames:
     """Read the names of a code cell."""
     if not is_python(text):
         return CellNames(frozenset(), frozenset(), is_opaque=True)
     try:
         tree = ast.parse(text)
-    except SyntaxError:
+        scopes = list(_scopes(symtable.symtable(text, "<cell>", "exec")))
+    except (SyntaxError, ValueError):
         return CellNames(frozenset(), frozenset(), is_opaque=True)
-    reader = _Names()
-    reader.visit(tree)
-    return CellNames(
-        frozenset(reader.binds), frozenset(reader.uses), frozenset(_defined(tree)), reader.is_opaque
-    )
+    top, inner = scopes[0], scopes[1:]
+    binds = {name.get_name() for name in top.get_symbols() if _is_bound(name)}
+    uses = {name.get_name() for name in top.get_symbols() if name.is_referenced()}
+    for scope in inner:
+        for name in scope.get_symbols():
+            if name.is_global():
+                uses.add(name.get_name())
+                if name.is_assigned():
+                    binds.add(name.get_name())
+    # `x += 1` reads x, which a symbol table does not say.
+    uses |= {
+        node.target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) and node.target.id in binds
+    }
+    touched = _Touched(_figures(tree))
+    touched.visit(tree)
+    # A name that only a function knows is nobody else's.
+    binds |= touched.names & ({name.get_name() for name in top.get_symbols()} | uses)
+    has_star = any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in ast.walk(tree))
+    return CellNames(frozenset(binds), frozenset(uses), frozenset(_defined(tree)), has_star)
+
+
+def _scopes(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield table
+    for child in table.get_children():
+        yield from _scopes(child)
+
+
+def _is_bound(name: symtable.Symbol) -> bool:
+    return name.is_assigned() or name.is_imported() or name.is_namespace()
 
 
 def _defined(tree: ast.Module) -> set[str]:
@@ -75,40 +107,23 @@ def _defined(tree: ast.Module) -> set[str]:
     return defined
 
 
-# Calls on these show something and change no value that a test looks at.
-_HARMLESS = frozenset({"print", "display", "plt", "ax", "axes", "fig", "warnings"})
+def _figures(tree: ast.Module) -> frozenset[str]:
+    """Return the names that hold figures and axes: calls of them draw."""
+    names = set(_HARMLESS)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _root(node.value) in names:
+            names |= {
+                part.id for target in node.targets for part in ast.walk(target) if isinstance(part, ast.Name)
+            }
+    return frozenset(names)
 
 
-class _Names(ast.NodeVisitor):
-    """Collects names; a name that something is called on, or that is written into, counts as bound too."""
+class _Touched(ast.NodeVisitor):
+    """Collects names whose value a cell may change: what it writes into, and what it calls for an effect."""
 
-    def __init__(self) -> None:
-        self.binds: set[str] = set()
-        self.uses: set[str] = set()
-        self.is_opaque = False
-
-    def visit_Name(self, node: ast.Name) -> None:
-        (self.uses if isinstance(node.ctx, ast.Load) else self.binds).add(node.id)
-
-    def visit_Import(self, node: ast.Import) -> None:
-        self.binds.update((alias.asname or alias.name).split(".")[0] for alias in node.names)
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        if any(alias.name == "*" for alias in node.names):
-            self.is_opaque = True
-        self.binds.update(alias.asname or alias.name for alias in node.names)
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        self.binds.add(node.name)
-        self.generic_visit(node)
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
-        self.binds.add(node.name)
-        self.generic_visit(node)
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        self.binds.add(node.name)
-        self.generic_visit(node)
+    def __init__(self, harmless: frozenset[str]) -> None:
+        self.names: set[str] = set()
+        self._harmless = harmless
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         if not isinstance(node.ctx, ast.Load):
@@ -122,15 +137,15 @@ class _Names(ast.NodeVisitor):
 
     def visit_Expr(self, node: ast.Expr) -> None:
         # A call for its effect: `model.fit(data)` may change the model and the data.
-        if isinstance(node.value, ast.Call) and _root(node.value) not in _HARMLESS:
+        if isinstance(node.value, ast.Call) and _root(node.value) not in self._harmless:
             for part in (node.value.func, *node.value.args, *(word.value for word in node.value.keywords)):
                 self._touch(part)
         self.generic_visit(node)
 
     def _touch(self, node: ast.expr) -> None:
         root = _root(node)
-        if root and root not in _HARMLESS:
-            self.binds.add(root)
+        if root and root not in self._harmless:
+            self.names.add(root)
 
 
 def _root(node: ast.expr) -> str:

@@ -154,8 +154,10 @@ def _run_trials(checked: CheckedLab, works: list[Work], runner: Runner, count: _
         is_safe = base is not None and is_full(base.points, question.points)
         for number, trial in enumerate(work.trials):
             trial.score = scores[question.id, number]
-            has_all = is_full(trial.score.points, question.points)
-            if not is_safe or has_all == (trial.variant.kind == "mutant"):
+            is_bad_news = judge_trial(trial, trial.score, question, checked) is not None
+            # A name that is not there may be one that only a left-out cell binds.
+            lacks_name = any("NameError" in text for text in trial.score.messages)
+            if not is_safe or is_bad_news or lacks_name:
                 trial.ran_in_full = True
                 again += list(_trial_jobs(checked, work, number, is_full=True))
     scores = _scores(works, count.run(runner, again))
