@@ -203,6 +203,11 @@ def _read_regular(path: Path, relative: str, findings: list[Finding]) -> bytes |
                     _look("file-too-large", f"'{relative}' has {status.st_size / 1e6:.0f} MB: left out")
                 )
                 return None
+            if status.st_nlink > 1:
+                # Some collectors make such copies, so it is read; but it may be the file of another student.
+                findings.append(
+                    _look("file-linked", f"'{relative}' is known under {status.st_nlink} names (a hard link)")
+                )
             return file.read(MAX_FILE_BYTES + 1)[:MAX_FILE_BYTES]
     except OSError as error:
         findings.append(_look("file-unreadable", f"'{relative}' cannot be read: {error.strerror}"))
