@@ -28,6 +28,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
         submission_timeout: seconds for a submission.
         memory: MiB for a submission.
         student: ids to grade; none is all.
+        notebook: notebooks of the lab to grade; none is all.
         regrade: also grade what is graded already.
         out: folder for the results of a lab without a course.
 
@@ -40,6 +41,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
     submission_timeout: float = 600.0
     memory: int = 2048
     student: tuple[str, ...] = ()
+    notebook: tuple[str, ...] = ()
     regrade: bool = False
     out: str = ""
 

@@ -16,6 +16,7 @@ from labgrade.lab import Lab, read_lab
 from labgrade.model import Finding, Limits
 from labgrade.overlay import overlay_gradebook
 from labgrade.record.gradebook import Gradebook
+from labgrade.selection import select_notebooks
 
 __all__ = ["plan_course", "plan_folder"]
 
@@ -47,7 +48,7 @@ def plan_folder(folder: Path, lab: str, options: Options) -> JobPlan:
         db_url="",
         course_id="default_course",
     )
-    read = read_lab(source, course)
+    read = select_notebooks(read_lab(source, course), options.notebook)
     places = find_submissions(folder, read.spec.name)
     return _plan(read, settings, places, out, options)
 
@@ -56,9 +57,13 @@ def plan_course(root: Path, assignment: str, options: Options) -> JobPlan:
     """Plan the grading of an assignment of an nbgrader course, in the course's own gradebook and folders.
 
     Raises:
-        UsageError: there is no such course, assignment or submission.
+        UsageError: there is no such course, assignment or submission, or only some notebooks were asked for.
 
     """
+    if options.notebook:
+        raise UsageError(
+            "config", "a course's assignment is graded whole", "--notebook goes with --lab", str(root)
+        )
     if not root.is_dir():
         raise UsageError("no-course", "there is no such folder", where=str(root))
     course = read_course(root)

@@ -17,6 +17,7 @@ __all__ = ["grade"]
 EXAMPLES = """\b
 Examples:
   labs grade submissions --lab 02-recurrent-attention --out graded
+  labs grade submissions --lab 02-recurrent-attention --notebook cells
   labs grade --course ~/course ps1
   labs grade --course ~/course ps1 --student ada --student alan --regrade
 """
@@ -32,6 +33,12 @@ Examples:
 @click.option("--course", metavar="DIR", help="An nbgrader course; TARGET is then the assignment.")
 @click.option("--out", metavar="DIR", help="Where gradebook, notebooks and results go. [default: graded/LAB]")
 @click.option("--student", multiple=True, metavar="ID", help="Grade this student only; may be repeated.")
+@click.option(
+    "--notebook",
+    multiple=True,
+    metavar="NAME",
+    help="Grade this notebook of the lab only; may be repeated. Goes with --lab.",
+)
 @click.option("--jobs", type=int, metavar="N", help="Worker processes. [default: one for each core]")
 @click.option(
     "--sandbox",
