@@ -95,7 +95,7 @@ def cover_hidden(source: str, rules: ClearingRules) -> str:
 
 
 def _own_stub(line: str, begin: str, stub: list[str]) -> list[str]:
-    """Return the stub that a mark names itself: ``### BEGIN SOLUTION stub=pass``; nothing after ``=`` is no stub.
+    """Return the stub that a mark names, as in ``### BEGIN SOLUTION stub=pass``; it may be empty.
 
     ``labs build`` writes such marks where the course's stub would not parse.
     """

@@ -14,7 +14,6 @@ from labgrade.course_config import load_config
 from labgrade.errors import UsageError
 from labgrade.lab import Lab, read_lab
 
-
 SOURCE = Path(__file__).parents[1] / "courses" / "plain" / "source" / "ps1"
 
 
@@ -216,6 +215,9 @@ def test_read_lab_empty_folder_says_what_to_name(tmp_path: Path, course: Any) ->
 def test_clear_solution_mark_may_name_its_stub() -> None:
     """``labs build`` writes marks with a stub of their own, for places where the course's would not parse."""
     rules = ClearingRules()
-    source = "x = f(\n    ### BEGIN SOLUTION stub=None,\n    1,\n    ### END SOLUTION\n)\n### BEGIN SOLUTION stub=\ny\n### END SOLUTION"
+    source = (
+        "x = f(\n    ### BEGIN SOLUTION stub=None,\n    1,\n    ### END SOLUTION\n)\n"
+        "### BEGIN SOLUTION stub=\ny\n### END SOLUTION"
+    )
     cleared = rules.clear_solution(source, cell_type="code", language="python", solution=True)
     assert cleared == "x = f(\n    None,\n)"

@@ -180,7 +180,7 @@ class Gradebook:
                     self._collect(connection, result, rows)
                 _write(connection, rows)
                 for result in batch:
-                    self._set_penalties(connection, result)
+                    self._set_penalties(connection, result, new=before[result.student] is None)
         except BaseException:
             self._students = students
             for student, known in before.items():
@@ -281,23 +281,22 @@ class Gradebook:
                 )
                 _collect_new(known.notebooks[notebook.name], notebook, page, rows)
 
-    def _set_penalties(self, connection: Connection, result: GradedSubmission) -> None:
+    def _set_penalties(self, connection: Connection, result: GradedSubmission, *, new: bool) -> None:
         """Set the late penalty of each notebook that was graded, as nbgrader does once it has the grades."""
         known = self._known[result.student]
         late_s = seconds_late(known.timestamp, self._lab_rows.duedate, known.extension)
+        if new and late_s == 0:
+            return
         submitted = schema.submitted_notebook
         for notebook in result.notebooks:
             if notebook.status is not NotebookStatus.GRADED or notebook.name not in known.notebooks:
                 continue
             notebook_id = known.notebooks[notebook.name]
-            if late_s == 0:
-                clear = submitted.c.late_submission_penalty.is_not(None)
-                statement = update(submitted).where(submitted.c.id == notebook_id, clear)
-                connection.execute(statement.values(late_submission_penalty=None))
-                continue
-            score = _notebook_score(connection, notebook_id)
-            penalty = self._rule(result.student, score, late_s)
-            value = None if penalty is None else clip_penalty(penalty, score)
+            value = None
+            if late_s > 0:
+                score = _notebook_score(connection, notebook_id)
+                penalty = self._rule(result.student, score, late_s)
+                value = None if penalty is None else clip_penalty(penalty, score)
             connection.execute(
                 update(submitted).where(submitted.c.id == notebook_id).values(late_submission_penalty=value)
             )
