@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
+from collections.abc import Collection
 from typing import Any
 
 from labgrade.child.settings import Settings
 from labgrade.child.start import detach
-from labgrade.confine import ConfineError, Level, Nursery, Policy, available
+from labgrade.confine import ConfineError, Level, Nursery, Policy, available, end_hogs
 from labgrade.confine.credentials import slot_uid
 from labgrade.confine.process import die_with_parent
 from labgrade.confine.rlimits import address_space_mib, apply
 from labgrade.confine.steps import choose_level
+from labgrade.confine.supervise import explain_end
 
 __all__ = ["Births"]
 
@@ -75,6 +78,16 @@ class Births:
         """Let the user of the child's slot write its work folder, where there is no private file system."""
         if self.level is Level.NO_NAMESPACES and available().slot_uids:
             os.chown(folder, slot_uid(policy.slot), slot_uid(policy.slot))
+
+    def end_hogs(self, children: Collection[int]) -> list[int]:
+        """End children whose processes together hold more memory than one submission may; return which."""
+        if self._nursery is None:
+            return []
+        return end_hogs(children, self._settings.memory_mib + self._settings.scratch_mib)
+
+    def explain_end(self, code: int, usage: resource.struct_rusage, is_hog: bool) -> str:
+        """Return the cause of a child's end, as :class:`labgrade.confine.supervise.Ended` names it."""
+        return explain_end(code, usage, make_policy(self._settings), memory=is_hog).cause
 
     @classmethod
     def prepare(cls, settings: Settings) -> Births:

@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ __all__ = ["main"]
 
 _PACKET = 65_536
 _PDEATHSIG = 1
+_LOOK_EVERY_S = 0.25
 
 
 def die_with_parent(parent: int) -> None:
@@ -47,6 +49,15 @@ class _Hub:
     poll: Any
     controls: dict[int, socket.socket] = field(default_factory=dict)
     started: dict[int, int] = field(default_factory=dict)
+    children: set[int] = field(default_factory=set)
+    hogs: set[int] = field(default_factory=set)
+    look_at: float = 0.0
+
+    def watch(self) -> None:
+        """End children whose processes together hold too much memory, from time to time."""
+        if self.children and time.monotonic() >= self.look_at:
+            self.hogs.update(self.births.end_hogs(self.children))
+            self.look_at = time.monotonic() + _LOOK_EVERY_S
 
     def add(self, control: socket.socket) -> None:
         self.controls[control.fileno()] = control
@@ -91,9 +102,10 @@ def main(descriptor: int, settings: Settings) -> None:
     main_control = control.fileno()
     while True:
         # The timeout is for a grader that ended while something else held its end of the socket.
-        events = hub.poll.poll(500)
+        events = hub.poll.poll(int(_LOOK_EVERY_S * 1000))
         if os.getppid() != parent:
             return
+        hub.watch()
         for ready, _ in events:
             if ready == wake_read:
                 with contextlib.suppress(BlockingIOError):
@@ -117,14 +129,18 @@ def _tell(control: socket.socket, message: dict[str, Any], descriptors: list[int
 def _reap(hub: _Hub) -> None:
     while True:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
         except ChildProcessError:
             return
         if pid == 0:
             return
+        code = os.waitstatus_to_exitcode(status)
+        cause = hub.births.explain_end(code, usage, pid in hub.hogs) if pid in hub.children else ""
+        hub.children.discard(pid)
+        hub.hogs.discard(pid)
         control = hub.controls.get(hub.started.pop(pid, -1))
         if control is not None:
-            _tell(control, {"exit": pid, "status": os.waitstatus_to_exitcode(status)})
+            _tell(control, {"exit": pid, "status": code, "cause": cause})
 
 
 def _serve(hub: _Hub, ready: int) -> bool:
@@ -156,6 +172,7 @@ def _fork(hub: _Hub, control: socket.socket, request: dict[str, Any], descriptor
         pid = hub.births.fork_child(request, descriptors)
         if pid == 0:
             _become_child(hub, descriptors)
+        hub.children.add(pid)
     else:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         parent = os.getpid()

@@ -66,7 +66,7 @@ class HubLine:
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
-        self._exits: dict[int, int] = {}
+        self._exits: dict[int, tuple[int, str]] = {}
 
     def fork(self, request: dict[str, Any], descriptors: list[int], timeout_s: float = 30.0) -> ChildProcess:
         """Ask for a process.
@@ -92,14 +92,17 @@ class HubLine:
             if "pid" in message:
                 return ChildProcess(message["pid"], received[0] if received else None)
 
-    def exit_code(self, pid: int, timeout_s: float) -> int | None:
-        """Return how a process ended (negative: by a signal), None if that is not known in time."""
+    def wait_end(self, pid: int, timeout_s: float) -> tuple[int | None, str]:
+        """Return how a process ended: code (negative: by a signal; None if not known in time) and cause.
+
+        The cause is "" or one of :class:`labgrade.confine.supervise.Ended`.
+        """
         until = time.monotonic() + timeout_s
         while pid not in self._exits:
             try:
                 self._next(until)
             except HubGoneError:
-                return None
+                return None, ""
         return self._exits.pop(pid)
 
     def first_message(self, until: float) -> dict[str, Any]:
@@ -119,5 +122,5 @@ class HubLine:
             raise HubGoneError("the warm process has ended")
         message = msgspec.msgpack.decode(data)
         if "exit" in message:
-            self._exits[message["exit"]] = message["status"]
+            self._exits[message["exit"]] = (message["status"], message["cause"])
         return message, descriptors

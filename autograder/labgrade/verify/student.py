@@ -92,6 +92,7 @@ class Student:
         texts: what the student wrote.
         heartbeat: called before each cell that is run again.
         last_exit: how the last process ended.
+        last_cause: why, where the warm process knows it.
 
     """
 
@@ -117,6 +118,7 @@ class Student:
     _inputs: list[Any] = field(default_factory=list)
     _remote: list[tuple[int, Any]] = field(default_factory=list)
     last_exit: int | None = None
+    last_cause: str = ""
 
     def __post_init__(self) -> None:
         self._decoder = Decoder(self._from_node)
@@ -146,7 +148,7 @@ class Student:
         """End the process, if there is one, and learn how it ended."""
         if self._process is not None:
             self._process.kill()
-            self.last_exit = self.line.exit_code(self._process.pid, 5.0)
+            self.last_exit, self.last_cause = self.line.wait_end(self._process.pid, 5.0)
             self._process.close()
             self._process = None
         if self._channel is not None:
@@ -205,7 +207,7 @@ class Student:
             return shown.run(CellState.TIMED_OUT, started, count)
         except StudentGoneError as error:
             self.stop()
-            state, message = _why_ended(self.last_exit, str(error))
+            state, message = _why_ended(self.last_exit, self.last_cause, str(error))
             shown.add_text("stdout", self._written())
             shown.outputs.append(error_output("DeadKernelError", message))
             return shown.run(state, started, count)
@@ -319,7 +321,7 @@ class Student:
             raise
         except (ChannelClosedError, ProtocolError, _MalformedError) as error:
             self.stop()
-            raise StudentGoneError(_why_ended(self.last_exit, str(error))[1]) from None
+            raise StudentGoneError(_why_ended(self.last_exit, self.last_cause, str(error))[1]) from None
 
     def _receive(self, channel: Channel) -> tuple[int, str, Any]:
         header, raw = channel.receive(self.deadline)
@@ -486,11 +488,13 @@ def _module_of_builtin(value: Any) -> str | None:
     return None
 
 
-def _why_ended(code: int | None, otherwise: str) -> tuple[CellState, str]:
+def _why_ended(code: int | None, cause: str, otherwise: str) -> tuple[CellState, str]:
     """Return the state and the sentence for a process that ended by itself or was ended by a limit."""
     if code is None:
         return CellState.KILLED, f"the student's process ended ({otherwise})"
-    if code == -signal.SIGXCPU:
+    if cause == "memory":
+        return CellState.OUT_OF_MEMORY, "the submission's processes took more memory than they may together"
+    if cause == "cpu":
         return CellState.TIMED_OUT, "the submission used more CPU time than it may"
     if code == -signal.SIGSEGV:
         return CellState.KILLED, "the student's process crashed (segmentation fault)"

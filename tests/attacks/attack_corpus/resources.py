@@ -139,6 +139,21 @@ ATTACKS = (
         "def mean_rows(x):\n    kept = []\n    while True:\n        kept.append(bytearray(1 << 24))",
     ),
     _first(
+        "memory-of-many",
+        "67",
+        "takes more memory with many processes than any one of them may",
+        """
+        import os, time
+        def mean_rows(x):
+            for _ in range(10):
+                if os.fork() == 0:
+                    kept = bytearray(150 << 20)
+                    kept[::4096] = b"x" * (len(kept) // 4096)
+                    time.sleep(600)
+            time.sleep(600)
+        """,
+    ),
+    _first(
         "impossible-tensor",
         "68",
         "asks for a tensor of a petabyte",
