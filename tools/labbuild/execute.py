@@ -187,11 +187,18 @@ def _is_for_want_of_answer(
 
 
 def _names_that_are_missing(notebook: CompiledNotebook, version: Version) -> set[str]:
-    """Return the names that cells bind which do not run in the student version."""
+    """Return the names that only the answers bind, and those of cells which do not run for students."""
     if version == "solution":
         return set()
-    cells = notebook.student["cells"]
-    return {name for index in notebook.skip_execution for name in cell_names(cell_text(cells[index])).binds}
+    cells, solved = notebook.student["cells"], notebook.solution["cells"]
+    missing = {
+        name for index in notebook.skip_execution for name in cell_names(cell_text(cells[index])).binds
+    }
+    for index in notebook.answer_cells:
+        if cells[index]["cell_type"] == "code":
+            answered = cell_names(cell_text(solved[index])).binds
+            missing |= answered - cell_names(cell_text(cells[index])).binds
+    return missing
 
 
 def _with_outputs(content: dict[str, Any], outputs: Outputs) -> dict[str, Any]:
