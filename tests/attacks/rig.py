@@ -296,6 +296,8 @@ def survivors(since: float) -> list[str]:
         status = _status(pid)
         if not status or int(status["Uid"].split()[0]) not in own or status["PPid"] != "1":
             continue
+        if status["State"].startswith("Z"):
+            continue  # dead: only its number is waiting for init to take note
         if Path("/proc", pid).stat().st_mtime >= since and int(pid) != os.getpid():
             found.append(f"{pid} {status['Name']}")
     return found

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import collections
 import hashlib
+import json
+import os
+import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,7 +17,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from attack_corpus import ALL
 from attack_corpus.attack import FULL, Attack
-from rig import grade, litter, survivors
+from labgrade.engine import Engine
+from rig import LIMITS, grade, litter, survivors
 
 STARTED = time.time()
 BY_NAME = {entry.name: entry for entry in ALL}
@@ -56,3 +61,84 @@ def test_corpus_covers_the_catalogue():
     assert set(groups) == set("ABCDEFGH")
     assert min(groups.values()) >= 8
     assert len(BY_NAME) == len(ALL)
+
+
+SAMPLE = (
+    "honest-wrong patch-allclose answer-later scan-memory search-file-system exit-in-test write-database "
+    "raw-bytes catch-everything fork-tree memory-of-many runaway poison-libraries local-services "
+    "data-loader-workers"
+)
+"""One or two of each group, for the run as an ordinary user."""
+
+needs_root = pytest.mark.skipif(
+    os.name == "posix" and os.geteuid() != 0, reason="only root can become nobody"
+)
+
+
+def _as_nobody(*names: str, timeout_s: float) -> dict[str, object]:
+    here = Path(__file__).parent
+    argv = [sys.executable, str(here.parent / "confine" / "as_nobody.py"), sys.executable]
+    done = subprocess.run(
+        [*argv, str(here / "run_corpus.py"), "full", *names],
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _check(report: dict[str, object], count: int) -> None:
+    results = dict(report["results"])
+    assert {name: result["faults"] for name, result in results.items() if result["faults"]} == {}
+    assert len(results) == count
+    assert (report["level"], report["survivors"]) == ("full", [])
+
+
+@needs_root
+def test_sample_as_an_ordinary_user_gets_what_it_deserves():
+    """The same verdicts without root: nothing here rests on the grader's own rights."""
+    names = SAMPLE.split()
+    _check(_as_nobody(*names, timeout_s=280), len(names))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+@needs_root
+def test_whole_corpus_as_an_ordinary_user_gets_what_it_deserves():
+    """All of it as nobody."""
+    _check(_as_nobody(timeout_s=1400), len(ALL))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_honest_work_beside_bombs_is_graded_as_ever(course):
+    """While one engine grades bombs without pause, another's submissions get all their points."""
+    bombs = [
+        "fork-tree",
+        "fork-bomb",
+        "thread-bomb",
+        "heap-bomb",
+        "memory-of-many",
+        "shared-memory-bomb",
+        "output-flood",
+    ]
+    failed: list[object] = []
+    ready, done = threading.Event(), threading.Event()
+
+    def bomb() -> None:
+        with Engine(LIMITS) as engine:
+            ready.set()
+            while not done.is_set():
+                failed.extend(grade(course, engine, BY_NAME[name]).faults(course.canary) for name in bombs)
+
+    thread = threading.Thread(target=bomb)
+    with Engine(LIMITS) as engine:
+        thread.start()
+        ready.wait()
+        results = [grade(course, engine, entry) for entry in ALL if entry.group == "H" for _ in range(2)]
+        done.set()
+        thread.join()
+    assert [result.faults(course.canary) for result in results] == [[]] * len(results)
+    assert all(faults == [] for faults in failed)

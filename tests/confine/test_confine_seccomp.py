@@ -130,6 +130,9 @@ def test_filter_for_arguments_looks_at_commands(architecture):
     """Locks, typing into terminals and forgetting the parent are refused; their calls are not."""
     for command in (5, 6, 7, 36, 37, 38, 1024):
         assert verdict(PLAIN, architecture, "fcntl", 3, command) == REFUSED, command
+        locking = verdict(seccomp.Rules(allow_locks=True), architecture, "fcntl", 3, command)
+        assert locking == (REFUSED if command == 1024 else bpf.ALLOW)
+    assert verdict(PLAIN, architecture, "flock", 3, 2) == REFUSED
     assert verdict(PLAIN, architecture, "fcntl", 3, 3) == bpf.ALLOW
     for request in (0x5412, 0x541C, 0xFFFF_FFFF_0000_5412):
         assert verdict(PLAIN, architecture, "ioctl", 0, request) == REFUSED

@@ -82,6 +82,7 @@ class Policy:
         private_network: the child gets a network of its own that holds nothing but its loopback (level
             ``full``);
             without it there are no network sockets at all. Kernels need it between their own threads.
+        allow_locks: files may be locked (a database on disk); whoever can open the same files notices.
         slot: which of the grader's places this is; gives the user id when the grader is root.
         environment: the child's whole environment, without HOME and TMPDIR, which follow the work folder.
 
@@ -103,6 +104,7 @@ class Policy:
     allow_fork: bool = False
     allow_exec: bool = False
     private_network: bool = False
+    allow_locks: bool = False
     slot: int = 0
     environment: tuple[tuple[str, str], ...] = (
         ("LANG", "C.UTF-8"),

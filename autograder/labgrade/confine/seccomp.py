@@ -32,7 +32,7 @@ _CLONE_THREAD = 0x0001_0000
 # NEWTIME NEWNS NEWCGROUP NEWUTS NEWIPC NEWUSER NEWPID NEWNET, and PARENT, which would make a sibling
 _CLONE_REFUSED = 0x7E02_0080 | 0x0000_8000
 _AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK, _NETLINK_ROUTE = 1, 2, 10, 16, 0
-_F_SETOWN, _F_SETSIG, _F_SETLEASE, _F_NOTIFY = 8, 10, 1024, 1026
+_F_SETOWN, _F_SETSIG, _F_SETOWN_EX, _F_SETLEASE, _F_NOTIFY = 8, 10, 15, 1024, 1026
 _LOCK_COMMANDS = (5, 6, 7, 36, 37, 38)  # GETLK SETLK SETLKW and OFD_GETLK OFD_SETLK OFD_SETLKW
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 # SET_PDEATHSIG (or the tree would outlive the grader), SET_MM, SET_PTRACER, SET_SECCOMP
@@ -59,7 +59,7 @@ _NEVER = {
     ),
     "opens files by number, past every rule about paths": "name_to_handle_at open_by_handle_at",
     "signals others through files that all can read": (
-        "flock fanotify_init fanotify_mark inotify_init inotify_init1 inotify_add_watch cachestat"
+        "fanotify_init fanotify_mark inotify_init inotify_init1 inotify_add_watch cachestat"
     ),
     "takes more than its share of the machine": (
         "sched_setaffinity sched_setattr setpriority ioprio_set mbind set_mempolicy set_mempolicy_home_node"
@@ -101,6 +101,7 @@ class Rules:
             multiprocessing uses between them.
         allow_exec: programs may be started.
         allow_network: internet sockets may be made (in a network namespace that leads nowhere).
+        allow_locks: files may be locked.
         only_signal: the only process id that may be signalled; None where a PID namespace limits that.
         freeze_metadata: calls that change modes, owners, times and attributes of files succeed
             and do nothing.
@@ -111,6 +112,7 @@ class Rules:
     allow_fork: bool = False
     allow_exec: bool = False
     allow_network: bool = False
+    allow_locks: bool = False
     only_signal: int | None = None
     freeze_metadata: bool = False
     refuse_truncate: bool = False
@@ -191,6 +193,8 @@ def build(rules: Rules, architecture: str) -> Program:
     denied = _names(_NEVER)
     if not rules.allow_exec:
         denied += _EXEC
+    if not rules.allow_locks:
+        denied.append("flock")
     if rules.refuse_truncate:
         denied.append("truncate")
     if rules.only_signal is not None:
@@ -212,10 +216,9 @@ def build(rules: Rules, architecture: str) -> Program:
     program.verdict_for_calls(_numbers(_PRETENDED, architecture), bpf.errno_verdict(0))
     if rules.freeze_metadata:
         program.verdict_for_calls(_numbers(_names(_METADATA), architecture), bpf.errno_verdict(0))
-    program.for_call(
-        numbered("fcntl"),
-        _when_low(1, [*_LOCK_COMMANDS, _F_SETOWN, _F_SETSIG, _F_SETLEASE, _F_NOTIFY, 15], refuse, allow),
-    )
+    locks = () if rules.allow_locks else _LOCK_COMMANDS
+    commands = [*locks, _F_SETOWN, _F_SETSIG, _F_SETLEASE, _F_NOTIFY, _F_SETOWN_EX]
+    program.for_call(numbered("fcntl"), _when_low(1, commands, refuse, allow))
     program.for_call(numbered("ioctl"), _when_low(1, [_TIOCSTI, _TIOCLINUX], refuse, allow))
     program.for_call(numbered("prctl"), _when_low(0, _PRCTL_REFUSED, refuse, allow))
     if rules.only_signal is not None:

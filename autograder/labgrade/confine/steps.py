@@ -142,6 +142,7 @@ def _seccomp_rules(plan: Plan) -> seccomp.Rules:
         allow_fork=plan.may_fork,
         allow_exec=plan.policy.allow_exec,
         allow_network=plan.policy.private_network and plan.level is Level.FULL,
+        allow_locks=plan.policy.allow_locks,
         only_signal=os.getpid() if alone else None,
         freeze_metadata=alone and not plan.slot_uid,
         refuse_truncate=landlock.abi() < 3,
