@@ -222,10 +222,11 @@ _HEAD = """\
 Written by `python tools/bench/attack_table.py`; do not edit. The corpus is in `tests/attacks/attack_corpus`,
 and `pytest tests/attacks` asserts the column *labs grade* (as root and as an ordinary user).
 
-Each submission is graded in a lab of four questions worth {full:g} points, by plain `nbgrader autograde` and by
-the engine behind `labs grade`. *Deserved* is what the real work in it is worth. In the column of nbgrader,
-**bold** is more than deserved, – is no score at all. nbgrader ran inside a sandbox with a copy of the course,
-read-only libraries and no network, so what an attack would do to the machine or to others does not show.
+Each submission is graded in a lab of four questions worth {full:g} points, by plain `nbgrader autograde`
+and by the engine behind `labs grade`. *Deserved* is what the real work in it is worth. In the column of
+nbgrader, **bold** is more than deserved, – is no score at all. nbgrader ran inside a sandbox with a copy of
+the course, read-only libraries and no network, so what an attack would do to the machine or to others does
+not show.
 
 | | submissions | nbgrader: more | nbgrader: less, or none | labs grade: more | labs grade: less |
 |---|---|---|---|---|---|
