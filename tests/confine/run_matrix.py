@@ -1,7 +1,7 @@
 """Run every probe in a confined child of its own, and print JSON.
 
-Usage: run_matrix.py LEVEL [PROBE …]. LEVEL is a level of confinement (``full+fork``: with processes allowed),
-or ``bare``: a plain fork, which shows that the probes can get through at all.
+Usage: run_matrix.py LEVEL [PROBE …]. LEVEL is a level of confinement (``full+fork``: with processes allowed;
+``full+without-seccomp``, ``no-namespaces+without-landlock``: with one layer left out), or ``bare``: a plain fork, which shows that the probes can get through at all.
 """
 
 from __future__ import annotations
@@ -70,6 +70,14 @@ def _reset(stage: Stage) -> None:
         path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
+def _leave_out(layer: str) -> None:
+    """Take one layer away, to see that the others do not do without it."""
+    from labgrade.confine import steps
+
+    module = getattr(steps, layer)
+    setattr(module, {"landlock": "restrict", "seccomp": "install"}[layer], lambda rules: 0)
+
+
 def _forker(level: str, stage: Stage) -> Callable[[int], int]:
     level, _, variant = level.partition("+")
 
@@ -82,6 +90,8 @@ def _forker(level: str, stage: Stage) -> Callable[[int], int]:
 
     if level == "bare":
         return fork_bare
+    if variant.startswith("without-"):
+        _leave_out(variant.removeprefix("without-"))
     policy = Policy(
         ceiling=Level(level),
         floor=Level(level),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import users
+from conftest import run_script, users
 from labgrade.confine import Level, available, credentials
 from probes import NEEDS, PROBES
 
@@ -89,3 +90,28 @@ def test_probes_unconfined_get_through(matrix):
 def test_probes_are_many():
     """The matrix covers files, processes, network and kernel."""
     assert len(PROBES) >= 90
+
+
+WITHOUT_A_LAYER = {
+    "full+without-seccomp": (
+        "lock_shared_file_by_flock fork_a_process start_a_program survive_the_grader open_netlink_socket "
+        "make_system_v_memory add_a_key make_anonymous_file pin_to_a_processor"
+    ),
+    "no-namespaces+without-seccomp": "fork_a_process send_a_datagram add_a_key make_anonymous_file",
+    "no-namespaces+without-landlock": (
+        "read_answers list_graders_folder leave_file_in_tmp find_grader_in_process_list"
+    ),
+}
+
+
+@pytest.mark.parametrize("level", list(WITHOUT_A_LAYER))
+def test_probes_without_one_layer_get_through(level):
+    """The other layers do not cover these, so a layer that silently does nothing would be noticed."""
+    if not _reachable(level):
+        pytest.skip(f"this machine does not reach {level}")
+    names = WITHOUT_A_LAYER[level].split()
+    done = run_script("self", "run_matrix.py", level, *names)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    assert {name: said for name, said in results.items() if not said.startswith("open")} == {}
+    assert len(results) == len(names)
