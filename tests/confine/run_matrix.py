@@ -1,7 +1,8 @@
 """Run every probe in a confined child of its own, and print JSON.
 
 Usage: run_matrix.py LEVEL [PROBE …]. LEVEL is a level of confinement (``full+fork``: with processes allowed;
-``full+without-seccomp``, ``no-namespaces+without-landlock``: with one layer left out), or ``bare``: a plain fork, which shows that the probes can get through at all.
+``full+without-seccomp``, ``no-namespaces+without-landlock``: with one layer left out), or ``bare``: a plain
+fork, which shows that the probes can get through at all.
 """
 
 from __future__ import annotations
