@@ -129,11 +129,11 @@ class Engine:
         started = time.monotonic()
         results = Results(lab, submission)
         until = started + self.limits.submission_s
-        start, restarts, reason = (0, 0), 0, ""
+        start, restarts, reason, lost_at = (0, 0), 0, "", None
         while not results.is_complete:
             try:
                 self._use_lab(lab)
-                self._grade(submission, start, results, until)
+                self._grade(submission, start, results, until, is_suspect=lost_at is not None)
             except _OvertimeError:
                 self._drop_verifier()
                 reason = f"the submission used its {self.limits.submission_s:g} s"
@@ -145,32 +145,43 @@ class Engine:
                 self._drop_verifier()
                 start = results.give_up_cell(ended.state, str(ended))
             except (HubGoneError, ChannelClosedError) as error:
-                restarts += 1
                 self._drop_verifier()
-                if type(error) is ChannelClosedError and restarts == 1:
-                    start = results.at
-                    continue  # only the verifier, perhaps: another one may do
+                start = results.at
+                if self._hub is not None and self._hub.is_running and lost_at != start:
+                    lost_at = start  # only the verifier has ended: once more, with a judge of its own
+                    continue
+                restarts += 1
                 self._stop()
                 if restarts > _MAX_RESTARTS:
-                    raise HubGoneError(
-                        f"the warm process ended {restarts} times while one submission was graded"
-                    ) from error
+                    text = f"the warm process ended {restarts} times while one submission was graded"
+                    raise HubGoneError(text) from error
                 self._start_hub()
-                start = results.at
                 results.find(-1, Finding("engine-restarted", f"{error}; it was started again", Severity.NOTE))
         return results.finish(self.level, time.monotonic() - started, reason)
 
     # ---- one submission ----
 
     def _grade(
-        self, submission: PreparedSubmission, start: tuple[int, int], results: Results, until: float
+        self,
+        submission: PreparedSubmission,
+        start: tuple[int, int],
+        results: Results,
+        until: float,
+        *,
+        is_suspect: bool,
     ) -> None:
         channel, hub = self._channel, self._hub
         assert channel is not None
         assert hub is not None
         work = tempfile.mkdtemp(prefix="work-", dir=self.folder)
         launch = {"role": "child", "folder": work}
-        task = {"submission": submission, "limits": self.limits, "launch": launch, "start": start}
+        task = {
+            "submission": submission,
+            "limits": self.limits,
+            "launch": launch,
+            "start": start,
+            "is_suspect": is_suspect,
+        }
         patience_s = self.limits.cell_s + _SLACK_S
         try:
             channel.send(b"grade", [msgspec.msgpack.encode(task)], until)
@@ -215,8 +226,13 @@ class Engine:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
         ours, theirs = socket.socketpair()
-        with theirs:
+        try:
             self._verifier = hub.line.fork({"role": "verifier", "folder": folder}, [theirs.fileno()])
+        except HubGoneError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         self._channel = Channel(ours, max_header=1 << 20, max_raw=_MAX_BYTES)
         trial = tempfile.mkdtemp(prefix="trial-", dir=self.folder)
         launch = {"role": "child", "folder": trial}

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - what a student wrote stands in one line
 """Tricks that aim at the score: none gets more than its real work deserves."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - what a student wrote stands in one line
 """Honest oddities cost nothing, and refused calls show one clear line."""
 
 from __future__ import annotations

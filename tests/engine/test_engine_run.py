@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - what a student wrote stands in one line
 """Cells run as in a kernel, tests are judged apart, and the scores are nbgrader's."""
 
 from __future__ import annotations

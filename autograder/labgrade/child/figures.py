@@ -6,6 +6,7 @@ Here it is drawn once and the picture is cut to what is on it, which gives the s
 
 from __future__ import annotations
 
+import importlib
 import io
 from typing import Any
 
@@ -25,13 +26,13 @@ def prepare_figures(shell: Any, backend: str) -> None:
     """
     import matplotlib.pyplot as plt
     from matplotlib.figure import Figure
-    from matplotlib_inline.backend_inline import configure_inline_support, flush_figures
 
-    configure_inline_support(shell, backend)
+    inline: Any = importlib.import_module("matplotlib_inline.backend_inline")
+    inline.configure_inline_support(shell, backend)
     plt.plot([0, 1], [0, 1], label="x")
     plt.title("x")
     plt.legend()
-    flush_figures()
+    inline.flush_figures()
     plt.close("all")
     # pyplot draws what is open after each cell, for windows; there are none, and showing it draws again.
     hook: Any = getattr(plt, "_draw_all_if_interactive", None)
@@ -54,7 +55,9 @@ def render_png(figure: Any) -> bytes | None:
 
     canvas = figure.canvas
     defaults = mpl.rcParamsDefault
-    if not hasattr(canvas, "buffer_rgba") or any(mpl.rcParams[key] != defaults[key] for key in _DEFAULTS):
+    if not hasattr(canvas, "buffer_rgba") or any(
+        dict.__getitem__(mpl.rcParams, key) != defaults[key] for key in _DEFAULTS
+    ):
         return _render_exactly(figure)
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())
@@ -77,7 +80,8 @@ def render_png(figure: Any) -> bytes | None:
 
 
 def _render_exactly(figure: Any) -> bytes | None:
-    from IPython.core.pylabtools import print_figure
+    from IPython.core import pylabtools
 
-    data: bytes | None = print_figure(figure, fmt="png", bbox_inches="tight")
+    tools: Any = pylabtools
+    data: bytes | None = tools.print_figure(figure, fmt="png", bbox_inches="tight")
     return data

@@ -7,7 +7,6 @@ It talks over sequenced packets (one message each) that carry the descriptors th
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import select
 import signal
@@ -26,20 +25,12 @@ from labgrade.child.settings import Settings
 from labgrade.child.start import run_child
 from labgrade.child.warm import count_threads, warm
 from labgrade.confine import ConfineError
+from labgrade.confine.process import die_with_parent
 
 __all__ = ["main"]
 
 _PACKET = 65_536
-_PDEATHSIG = 1
 _LOOK_EVERY_S = 0.25
-
-
-def die_with_parent(parent: int) -> None:
-    """Ask the system to kill this process when its parent ends (Linux); end now if it has ended already."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(0)
 
 
 @dataclass

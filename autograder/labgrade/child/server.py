@@ -48,11 +48,13 @@ class _Server:
 
     def _answer(self, header: bytes, raw: bytearray) -> None:
         self._objects.start_call()
+        result: Any
         number, operation, arguments = self._objects.decoder.decode(header, raw)
         self._current = number
         try:
             if operation == "open":
-                result = self._open(*arguments)
+                self._open(*arguments)
+                result = None
             elif operation == "cell":
                 result = self._cell(*arguments)
             elif operation == "ask":
@@ -92,7 +94,8 @@ class _Server:
         count = shell.execution_count
         self._busy = True
         try:
-            result = shell.run_cell(source, store_history=True)
+            run_cell: Any = shell.run_cell
+            result = run_cell(source, store_history=True)
         except KeyboardInterrupt:
             shell.showtraceback()
             result = None

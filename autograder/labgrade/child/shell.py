@@ -107,19 +107,24 @@ class StudentShell(InteractiveShell):
         running_compiled_code: bool = False,
     ) -> None:
         """Show an exception: formatted once, and cheaply."""
-        kind, error, tb = self._get_exc_info(exc_tuple)
+        this: Any = self
+        kind, error, tb = this._get_exc_info(exc_tuple)
         if issubclass(kind, UsageError):
             self.error = ("UsageError", str(error))
             print(f"UsageError: {error}", file=sys.stderr)
             return
         self._show(kind, error, tb)
 
-    def showsyntaxerror(
-        self, filename: str | None = None, last_syntax_error: Any = None, running_compiled_code: bool = False
-    ) -> None:
+    def showsyntaxerror(self, filename: str | None = None, running_compiled_code: bool = False) -> None:
         """Show a syntax error."""
-        kind, error, tb = self._get_exc_info()
+        this: Any = self
+        kind, error, tb = this._get_exc_info()
         self._show(kind, error, tb if running_compiled_code else None)
+
+    def _format_exception_for_storage(self, exception: BaseException, *_: Any, **__: Any) -> dict[str, Any]:
+        """Keep an exception's name: IPython would format its traceback a second time, for its history."""
+        name = type(exception).__name__
+        return {"ename": name, "evalue": name, "traceback": []}
 
     def _show(self, kind: type[BaseException], error: BaseException, tb: TracebackType | None) -> None:
         lines = format_error(kind, error, tb)
@@ -159,7 +164,7 @@ def warm_shell() -> StudentShell:
     config.InteractiveShell.cache_size = 1000
     config.InteractiveShell.autocall = 0
     config.InteractiveShell.xmode = "Plain"
-    shell: StudentShell = StudentShell.instance(config=config)
+    shell: Any = StudentShell.instance(config=config)
     shell.outputs = CellOutputs(lambda event: None, 1000)
     shell.run_cell("1 + 1", store_history=False)
     shell.run_cell("raise NotImplementedError", store_history=False)

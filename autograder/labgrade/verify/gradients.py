@@ -47,7 +47,8 @@ def attach_gradients(student: Student, value: Any, remote: list[tuple[int, Any]]
     anchor = torch.zeros((), requires_grad=True)
     numbers = [number for number, _ in remote]
     with torch.enable_grad():
-        tied = _Across.apply((student, numbers, [tensor for _, tensor in remote]), anchor, *inputs)
+        apply: Any = _Across.apply
+        tied = apply((student, numbers, [tensor for _, tensor in remote]), anchor, *inputs)
     return _replace(value, {id(tensor): new for (_, tensor), new in zip(remote, tied, strict=True)})
 
 

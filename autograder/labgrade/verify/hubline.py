@@ -67,6 +67,7 @@ class HubLine:
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._exits: dict[int, tuple[int, str]] = {}
+        self._forgotten: set[int] = set()
 
     def fork(self, request: dict[str, Any], descriptors: list[int], timeout_s: float = 30.0) -> ChildProcess:
         """Ask for a process.
@@ -90,6 +91,7 @@ class HubLine:
             if "error" in message:
                 raise HubGoneError(str(message["error"]))
             if "pid" in message:
+                self._forgotten.discard(message["pid"])
                 return ChildProcess(message["pid"], received[0] if received else None)
 
     def wait_end(self, pid: int, timeout_s: float) -> tuple[int | None, str]:
@@ -104,6 +106,11 @@ class HubLine:
             except HubGoneError:
                 return None, ""
         return self._exits.pop(pid)
+
+    def forget(self, pid: int) -> None:
+        """Do not keep how a process ends."""
+        if self._exits.pop(pid, None) is None:
+            self._forgotten.add(pid)
 
     def first_message(self, until: float) -> dict[str, Any]:
         """Return what the warm process says when it has started."""
@@ -122,5 +129,8 @@ class HubLine:
             raise HubGoneError("the warm process has ended")
         message = msgspec.msgpack.decode(data)
         if "exit" in message:
-            self._exits[message["exit"]] = (message["status"], message["cause"])
+            if message["exit"] in self._forgotten:
+                self._forgotten.discard(message["exit"])
+            else:
+                self._exits[message["exit"]] = (message["status"], message["cause"])
         return message, descriptors

@@ -90,6 +90,12 @@ class HubProcess:
         self._ready.wait()
         return self._process.pid if self._process is not None else 0
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is there."""
+        self._ready.wait()
+        return self._process is not None and self._process.poll() is None
+
     def close(self) -> None:
         """End it, and with it everything that it forked."""
         self._ready.wait()

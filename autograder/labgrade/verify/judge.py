@@ -26,6 +26,7 @@ from labgrade.model import (
 from labgrade.verify.cells import TestCode, run_test_cell
 from labgrade.verify.given import Given, seed_all
 from labgrade.verify.hubline import HubGoneError, HubLine
+from labgrade.verify.hygiene import fresh_copy
 from labgrade.verify.inkernel import run_in_kernel
 from labgrade.verify.modes import Modes
 from labgrade.verify.names import NotebookPlan
@@ -142,7 +143,9 @@ class _NotebookWalk:
                 else:
                     self._tell("cell", position, self._student.run_cell(cell.source, count))
         finally:
-            self._student.stop()
+            self._student.stop(wait=False)
+            for name in self._plan.modules:
+                sys.modules.pop(name, None)
 
     def _begin(self, position: int) -> None:
         self._position = position
@@ -162,7 +165,7 @@ class _NotebookWalk:
         """Bind what the given cells above a test cell bind."""
         for index in sorted(self._given.bound):
             if self._applied < index < spec.index:
-                self._namespace.update(self._given.bound[index])
+                self._namespace.update(fresh_copy(self._given.bound[index]))
         self._applied = max(self._applied, spec.index - 1)
 
     def _fetch(self, spec: CellSpec) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import CodeType
+from typing import Any
 
 from labgrade.model import CellSpec, NotebookSpec
 
@@ -73,7 +74,8 @@ def to_python(source: str) -> str:
     except SyntaxError:
         from IPython.core.inputtransformer2 import TransformerManager
 
-        return str(TransformerManager().transform_cell(source))
+        manager: Any = TransformerManager
+        return str(manager().transform_cell(source))
     return source
 
 

@@ -6,6 +6,8 @@ import os
 import signal
 import socket
 import sys
+import time
+import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,21 +15,24 @@ from typing import Any
 import msgspec
 from labkit.checks import trust_folder
 
+from labgrade.confine.process import die_with_parent
 from labgrade.model import LabSpec, Limits, PreparedSubmission, TestCellRun
 from labgrade.verify.cells import compile_test_cell
 from labgrade.verify.given import compute_given, seed_all
 from labgrade.verify.hubline import HubGoneError, HubLine
+from labgrade.verify.hygiene import Settings, reason_to_fork
 from labgrade.verify.judge import Judge, PreparedLab
 from labgrade.verify.modes import Modes, decide_modes
 from labgrade.verify.names import plan_notebook, student_modules
 from labgrade.verify.seeds import forward_seeds
-from labgrade.wire import Channel, ChannelClosedError
+from labgrade.wire import Channel, ChannelClosedError, DeadlinePassedError
 
 __all__ = ["LOST_HUB", "MAX_MESSAGE_BYTES", "run_verifier"]
 
 MAX_MESSAGE_BYTES = 1 << 30
 LOST_HUB = 72
 """Exit code of a judge that could not get a child from the warm process."""
+_TRIAL_SLACK_S = 20.0
 
 
 def run_verifier(connection: socket.socket, control: socket.socket, request: dict[str, Any]) -> None:
@@ -54,6 +59,8 @@ def run_verifier(connection: socket.socket, control: socket.socket, request: dic
     channel = Channel(connection, max_header=MAX_MESSAGE_BYTES, max_raw=MAX_MESSAGE_BYTES)
     line = HubLine(control)
     lab: PreparedLab | None = None
+    forks = True
+    settings = Settings()
     while True:
         try:
             header, raw = channel.receive()
@@ -63,12 +70,19 @@ def run_verifier(connection: socket.socket, control: socket.socket, request: dic
         if kind == b"lab":
             order = msgspec.msgpack.decode(raw, type=Order)
             lab = _prepare(order, request["folder"], line)
+            forks = bool(reason_to_fork(lab.spec, lab.given))
+            settings = Settings()
             channel.send(b"ready")
         elif kind == b"grade":
             assert lab is not None
             task = msgspec.msgpack.decode(raw, type=Task)
-            _, status = os.waitpid(_fork_judge(channel, lab, line, task), 0)
-            channel.send(b"done", [msgspec.msgpack.encode(os.waitstatus_to_exitcode(status))])
+            if forks or task.is_suspect:
+                _, status = os.waitpid(_fork_judge(channel, lab, line, task), 0)
+                code = os.waitstatus_to_exitcode(status)
+            else:
+                code = _judge_here(channel, lab, line, task)
+                settings.restore()
+            channel.send(b"done", [msgspec.msgpack.encode(code)])
 
 
 class Order(msgspec.Struct):
@@ -81,12 +95,13 @@ class Order(msgspec.Struct):
 
 
 class Task(msgspec.Struct):
-    """One submission to grade."""
+    """One submission to grade, from a cell on; a suspect has ended a verifier before."""
 
     submission: PreparedSubmission
     limits: Limits
     launch: dict[str, Any]
     start: tuple[int, int] = (0, 0)
+    is_suspect: bool = False
 
 
 def _prepare(order: Order, folder: str, line: HubLine) -> PreparedLab:
@@ -137,15 +152,15 @@ def _try(
     channel.close()
     try:
         while True:
-            header, raw = results.receive()
+            header, raw = results.receive(time.monotonic() + order.limits.cell_s + _TRIAL_SLACK_S)
             if header == b"test":
                 notebook, cell, run = msgspec.msgpack.decode(raw, type=tuple[int, int, TestCellRun])
                 found[notebook, cell] = run
-    except ChannelClosedError:
-        pass
+    except (ChannelClosedError, DeadlinePassedError):
+        os.kill(pid, signal.SIGKILL)  # it has ended, or hangs: what it found until then counts
     finally:
         results.close()
-    os.waitpid(pid, 0)
+        os.waitpid(pid, 0)
     return found
 
 
@@ -156,20 +171,25 @@ def _fork_judge(channel: Channel, lab: PreparedLab, line: HubLine, task: Task) -
     if pid == 0:
         code = 70
         try:
-            from labgrade.child.hub import die_with_parent
-
             die_with_parent(parent)
-            _judge(channel, lab, line, task)
-            code = 0
-        except HubGoneError:
-            code = LOST_HUB
-        except BaseException:  # the engine is told by the exit code; the text goes to the log
-            import traceback
-
-            os.write(2, traceback.format_exc().encode())
+            code = _judge_here(channel, lab, line, task)
         finally:
             os._exit(code)
     return pid
+
+
+def _judge_here(channel: Channel, lab: PreparedLab, line: HubLine, task: Task) -> int:
+    """Judge a submission; return 0, or what a process would exit with."""
+    try:
+        _judge(channel, lab, line, task)
+    except HubGoneError:
+        return LOST_HUB
+    except ChannelClosedError:
+        raise
+    except BaseException as error:  # the engine is told by the code; the text goes to the log
+        os.write(2, "".join(traceback.format_exception(error)).encode("utf-8", "replace"))
+        return 70
+    return 0
 
 
 def _judge(channel: Channel, lab: PreparedLab, line: HubLine, task: Task) -> None:

@@ -79,7 +79,7 @@ class Proxy:
         _ask(self, "delitem", key)
 
     def __len__(self) -> int:
-        return _expect(_ask(self, "length"), int, "len()")
+        return int(_expect(_ask(self, "length"), int, "len()"))
 
     def __iter__(self) -> Iterator[Any]:
         steps = self if _is_steps(self) else _ask(self, "iterate")
@@ -94,7 +94,7 @@ class Proxy:
         return _ask(self, "call_next")
 
     def __str__(self) -> str:
-        return _expect(_ask(self, "text", "str"), str, "str()")
+        return str(_expect(_ask(self, "text", "str"), str, "str()"))
 
     def __repr__(self) -> str:
         return f"<{_describe(self)}>"
@@ -133,7 +133,7 @@ class Proxy:
         return inspect.Signature(parameters)
 
     @property
-    def __class__(self) -> Any:
+    def __class__(self) -> Any:  # type: ignore[override]  # type(proxy) is Proxy for those who must know
         """The nearest public class, so that ``isinstance(model, nn.Module)`` can be written."""
         found = _public_bases(self) if _kind(self) != "class" else ()
         return found[0] if found else Proxy

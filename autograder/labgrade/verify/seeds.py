@@ -6,6 +6,7 @@ Only the seed crosses, and only this way: what the student's code does with its 
 from __future__ import annotations
 
 import functools
+import operator
 import random
 import sys
 from collections.abc import Callable
@@ -26,11 +27,11 @@ def take_seeds() -> list[tuple[str, int]]:
 
 def forward_seeds() -> None:
     """Note from now on each call that seeds a global generator of this process."""
-    random.seed = _noting("random", random.seed)  # type: ignore[method-assign]  # the module's own function
+    random.seed = _noting("random", random.seed)
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         numpy.random.seed = _noting("numpy", numpy.random.seed)
-    torch = sys.modules.get("torch")
+    torch: Any = sys.modules.get("torch")
     if torch is not None:
         torch.manual_seed = torch.random.manual_seed = _noting("torch", torch.manual_seed)
 
@@ -39,10 +40,10 @@ def _noting(kind: str, seed: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(seed)
     def note(*args: Any, **kwargs: Any) -> Any:
         result = seed(*args, **kwargs)
-        value = args[0] if args else next(iter(kwargs.values()), None)
-        if type(value) is int or hasattr(value, "__index__"):
+        value: Any = args[0] if args else next(iter(kwargs.values()), None)
+        if hasattr(value, "__index__"):
             del _pending[:-_MAX_PENDING]
-            _pending.append((kind, int(value)))
+            _pending.append((kind, operator.index(value)))
         return result
 
     return note

@@ -113,7 +113,7 @@ def _encode_tensor(encoder: Encoder, value: Any, torch: Any) -> list[Any] | None
         node = [Tag.TENSOR, name, list(value.shape), flags, encoder.add_raw(raw, size)]
         gradient = value.grad if flags & 1 and value.is_leaf else None
         if type(gradient) is torch.Tensor:
-            node.append(_encode_tensor(encoder, gradient.detach(), torch))
+            node.append(_encode_tensor(encoder, torch.Tensor.detach(gradient), torch))
         return node
 
 

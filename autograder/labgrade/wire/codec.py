@@ -36,25 +36,21 @@ _PACKED_FROM = 32
 _INT64 = range(-(1 << 63), 1 << 63)
 _SCALARS = frozenset({type(None), bool, float})
 # Types that may be named on the wire; each is the same harmless type on both sides.
-PLAIN_TYPES: dict[str, type] = {
-    kind.__name__: kind
-    for kind in (
-        bool,
-        int,
-        float,
-        complex,
-        str,
-        bytes,
-        list,
-        tuple,
-        dict,
-        set,
-        frozenset,
-        range,
-        slice,
-        object,
-    )
-} | {"NoneType": type(None)}
+_PLAIN: tuple[type[Any], ...] = (
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    list,
+    tuple,
+    dict,
+    set,
+    frozenset,
+    range,
+)
+PLAIN_TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in (*_PLAIN, slice, object, type(None))}
 
 
 class Encoder:
@@ -101,7 +97,7 @@ class Encoder:
         node = arrays.encode(self, value)
         if node is not None:
             return node
-        if kind is type and PLAIN_TYPES.get(value.__name__) is value:
+        if kind is type and value is not None and PLAIN_TYPES.get(value.__name__) is value:
             return [Tag.TYPE, value.__name__]
         if self._opaque is not None:
             return self._opaque(value)
