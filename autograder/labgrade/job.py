@@ -162,6 +162,8 @@ def run_job(plan: JobPlan, listener: Listener) -> JobSummary:
         LocalExecutor(setup, jobs, plan.folder / "logs") as executor,
         Gradebook(plan.course.gradebook_url, plan.course) as gradebook,
     ):
+        if plan.regrade or any(place.student not in journal.marks for place in plan.places):
+            executor.start()  # what is all graded already may need no worker at all
         gradebook.open_lab(plan.lab, keep_structure=plan.keep_structure)
         recorder = _Recorder(plan, journal, gradebook)
         try:

@@ -73,10 +73,8 @@ class LocalExecutor:
         self.level = ""
 
     def __enter__(self) -> LocalExecutor:
-        """Start the workers; they warm up while the caller reads on."""
-        self._log_folder.mkdir(parents=True, exist_ok=True)
-        for number in range(self._jobs):
-            self._start(number)
+        """Make the folder for logs; workers start with :meth:`start` or the first job."""
+        (self._log_folder / "workers").mkdir(parents=True, exist_ok=True)
         return self
 
     def __exit__(
@@ -96,6 +94,11 @@ class LocalExecutor:
                 worker.process.wait()
         self._selector.close()
 
+    def start(self) -> None:
+        """Start the workers; they warm up while the caller reads on."""
+        for number in range(len(self._workers), self._jobs):
+            self._start(number)
+
     @property
     def wants_more(self) -> bool:
         """Whether another job would not just lie in memory."""
@@ -109,6 +112,7 @@ class LocalExecutor:
 
     def submit(self, job: Job) -> None:
         """Queue a job."""
+        self.start()
         self._waiting.append(job)
         self._hand_out()
 
@@ -137,7 +141,7 @@ class LocalExecutor:
 
     def _start(self, number: int) -> None:
         ours, theirs = socket.socketpair()
-        log = self._log_folder / f"worker-{number}.log"
+        log = self._log_folder / "workers" / f"{number}.log"
         environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": os.environ.get("HOME", "/"),
