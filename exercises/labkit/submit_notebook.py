@@ -165,7 +165,8 @@ def read_notebook(path: Path) -> NotebookReport:
             ),
         )
     remarks: list[Remark] = []
-    answered, untouched = [], []
+    answered: list[str] = []
+    untouched: list[str] = []
     for cell in cells:
         meta = _nbgrader(cell)
         if meta.get("solution"):

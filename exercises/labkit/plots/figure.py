@@ -120,9 +120,10 @@ class Plot:
         self.figure.dpi = _DOTS_PER_IN * (1 if grading else _SHARPNESS)
         try:
             # Drawn once: savefig draws a second time for the layout.
-            canvas.draw()
+            canvas.draw()  # type: ignore[no-untyped-call]
             size = canvas.get_width_height()
-            image = Image.frombuffer("RGBA", size, canvas.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
+            pixels = canvas.buffer_rgba()  # type: ignore[no-untyped-call]
+            image = Image.frombuffer("RGBA", size, pixels, "raw", "RGBA", 0, 1).convert("RGB")
         finally:
             self.figure.dpi = was_dpi
         method = Image.Quantize.FASTOCTREE if grading else Image.Quantize.MEDIANCUT
