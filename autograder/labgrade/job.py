@@ -6,7 +6,7 @@ import errno
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from labgrade.course import CourseSettings
@@ -22,6 +22,7 @@ from labgrade.model import Finding, Limits, Severity
 from labgrade.progress import Listener
 from labgrade.record.autograded import write_autograded
 from labgrade.record.gradebook import Gradebook
+from labgrade.record.penalty import parse_timestamp
 from labgrade.result import GradedSubmission, NotebookStatus
 from labgrade.score import ungraded_notebooks
 
@@ -229,6 +230,7 @@ def _take(
 ) -> None:
     for answer in executor.poll(0.25):
         if isinstance(answer, Done):
+            answer.result = _check_timestamp(answer.result)
             recorder.add(answer)
             result = answer.result
             _write_log(plan, result.student, answer.log)
@@ -242,6 +244,14 @@ def _take(
         listener.graded(result)
     recorder.flush()
     listener.tick(executor.level)
+
+
+def _check_timestamp(result: GradedSubmission) -> GradedSubmission:
+    """Take away a timestamp that is no date, with a finding; nbgrader gives up on such a submission."""
+    if not result.timestamp or parse_timestamp(result.timestamp) is not None:
+        return result
+    finding = Finding("timestamp-invalid", f"{result.timestamp[:60]!r} is no date", Severity.LOOK)
+    return replace(result, timestamp="", findings=(*result.findings, finding))
 
 
 def _still_holds(plan: JobPlan, raw: RawSubmission, key: str, mark: Mark) -> bool:

@@ -46,12 +46,22 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """A lab as all steps need it: the engine's view, and the rest of each notebook file."""
+    """A lab as all steps need it: the engine's view, and the rest of each notebook file.
+
+    Args:
+        spec: the engine's view.
+        pages: parallel to ``spec.notebooks``.
+        rules: how solutions and hidden tests are cut out.
+        ignore: globs of files that are never copied.
+        partial: the lab has notebooks that are left out here; the gradebook keeps what it has of them.
+
+    """
 
     spec: LabSpec
     pages: tuple[Page, ...]
     rules: ClearingRules = field(default_factory=ClearingRules)
     ignore: tuple[str, ...] = ()
+    partial: bool = False
 
 
 def read_lab(folder: Path, course: CourseSettings, name: str = "") -> Lab:

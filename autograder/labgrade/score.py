@@ -26,6 +26,7 @@ from labgrade.result import CellScore, GradedNotebook, GradedSubmission, Noteboo
 __all__ = ["question_of", "score_outputs", "score_submission", "ungraded_notebooks"]
 
 _LIMIT_STATES = frozenset({CellState.TIMED_OUT, CellState.OUT_OF_MEMORY, CellState.KILLED, CellState.NOT_RUN})
+_LIMIT_FINDINGS = frozenset({"submission-timeout", "judge-ended"})
 NO_RESPONSE = "No response."
 """nbgrader's automatic comment on an answer that nobody touched."""
 
@@ -75,7 +76,7 @@ def score_submission(
     findings = list(prepared.submission.findings)
     graded: list[GradedNotebook] = []
     runs = {notebook.name: notebook for notebook in run.notebooks}
-    hit = any(finding.code.startswith("limit-") for finding in run.findings)
+    hit = any(finding.code in _LIMIT_FINDINGS for finding in run.findings)
     for spec, page, notebook in zip(
         lab.spec.notebooks, lab.pages, prepared.submission.notebooks, strict=True
     ):
@@ -89,6 +90,7 @@ def score_submission(
         ran = runs.get(spec.name, NotebookRun(spec.name, ()))
         findings.extend(ran.findings)
         graded.append(_score_notebook(spec, page, notebook, ran, findings))
+        hit = hit or any(finding.code in _LIMIT_FINDINGS for finding in ran.findings)
         hit = hit or any(cell.state in _LIMIT_STATES for cell in ran.cells)
         hit = hit or any(test.outcome == "timed out" for cell in ran.tests for test in cell.tests)
     findings.extend(run.findings)

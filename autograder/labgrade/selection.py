@@ -46,7 +46,12 @@ def select_notebooks(lab: Lab, names: Collection[str]) -> Lab:
     needed = _imported_files(texts, {**lab.spec.given_files, **lab.spec.student_files})
     kept = {path: data for path, data in lab.spec.student_files.items() if path in needed}
     return digest_lab(
-        replace(lab, spec=replace(lab.spec, notebooks=notebooks, student_files=kept), pages=pages)
+        replace(
+            lab,
+            spec=replace(lab.spec, notebooks=notebooks, student_files=kept),
+            pages=pages,
+            partial=len(notebooks) < len(known),
+        )
     )
 
 

@@ -278,6 +278,15 @@ def test_lost_output_is_made_again(write_batch: Any, tmp_path: Path, lost: str) 
     assert (_dump(out), _autograded(out)) == before
 
 
+def test_timestamp_that_is_no_date_is_named(write_batch: Any, tmp_path: Path) -> None:
+    """nbgrader does not grade such a submission; here it is graded, and a person is told."""
+    folder = write_batch(1)
+    (folder / "s000" / "timestamp.txt").write_text("tomorrow, perhaps")
+    _, results = _run(_plan(folder, tmp_path / "out"))
+    assert [finding.code for finding in results["s000"].findings] == ["timestamp-invalid"]
+    assert _points(results["s000"], "test-total") == 2.0
+
+
 def test_regrade_runs_all_and_gives_the_same(write_batch: Any, tmp_path: Path) -> None:
     """``--regrade`` does not look at the journal."""
     folder, out = write_batch(3), tmp_path / "out"

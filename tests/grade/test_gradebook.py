@@ -361,6 +361,21 @@ def test_open_lab_with_an_added_cell_gives_it_to_all_submissions(
         assert "test-more" not in {cell.grade_id for cell in book.recorded()}
 
 
+def test_open_lab_some_notebooks_keeps_the_grades_of_the_others(
+    lab: Lab, course: CourseSettings, gradebook: Gradebook, url: str
+) -> None:
+    """``--notebook`` leaves the rest of the gradebook alone."""
+    from labgrade.selection import select_notebooks
+
+    gradebook.record([make_result(lab, "ada", SCORES)])
+    some = select_notebooks(lab, ["words"])
+    with Gradebook(url, course) as book:
+        book.open_lab(some, keep_structure=False)
+        book.record([make_result(some, "ada", SCORES | {"test-read": 1.0})])
+        found = {cell.grade_id: cell.auto_score for cell in book.recorded()}
+    assert (found["test-total"], found["test-read"]) == (2.0, 1.0)
+
+
 def test_open_lab_removed_cell_with_points_by_hand_is_refused(
     lab: Lab, course: CourseSettings, gradebook: Gradebook, url: str
 ) -> None:

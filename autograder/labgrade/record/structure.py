@@ -94,7 +94,8 @@ def write_lab_rows(connection: Connection, lab: Lab, course_id: str) -> LabRows:
             insert(schema.assignment),
             {"id": rows.id, "name": lab.spec.name, "course_id": course_id, "duedate": None},
         )
-    for gone in sorted(set(rows.notebooks) - {spec.name for spec in lab.spec.notebooks}):
+    gone_names = set(rows.notebooks) - {spec.name for spec in lab.spec.notebooks}
+    for gone in sorted(gone_names) if not lab.partial else ():
         for cell_id in {*rows.notebooks[gone].grades.values(), *rows.notebooks[gone].comments.values()}:
             _remove_cell(connection, cell_id, gone)
         connection.execute(
