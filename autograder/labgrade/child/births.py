@@ -20,15 +20,16 @@ from labgrade.confine.supervise import explain_end
 __all__ = ["Births"]
 
 _SLOTS = 4_096
-"""Each warm process gives its children a user id of their own, where it may."""
+"""So many user ids are given to children in turn, where the grader may: no two at the same time share one."""
 
 
-def make_policy(settings: Settings, folder: str = "") -> Policy:
+def make_policy(settings: Settings, folder: str = "", slot: int = 0) -> Policy:
     """Return the policy for a child.
 
     Args:
         settings: of the warm process.
         folder: where it works if it cannot have a file system of its own.
+        slot: which user id it gets.
 
     """
     return Policy(
@@ -41,7 +42,7 @@ def make_policy(settings: Settings, folder: str = "") -> Policy:
         floor={"strict": Level.FULL, "off": Level.OFF}.get(settings.sandbox, Level.LIMITS_ONLY),
         ceiling=Level.OFF if settings.sandbox == "off" else Level.FULL,
         allow_fork=True,  # DataLoader's workers; counted by RLIMIT_NPROC and ended with the PID namespace
-        slot=os.getpid() % _SLOTS,
+        slot=slot,
         environment=(
             ("LANG", "C.UTF-8"),
             ("LOGNAME", "student"),
@@ -68,6 +69,8 @@ class Births:
         self.level = level
         self._nursery = nursery
         self._is_child = False
+        # Another grader on this machine starts elsewhere in the range.
+        self._slot = os.getpid() * 61 % _SLOTS
         # Process ids cannot tell a child from its parent: each may be number 1 of its namespace.
         os.register_at_fork(after_in_child=self._note_fork)
 
@@ -122,7 +125,9 @@ class Births:
             ConfineError: no child could be made.
 
         """
-        policy = make_policy(self._settings, request["folder"])
+        # The kernel counts processes by user: with a shared id one student's would be missing to another.
+        self._slot = (self._slot + 1) % _SLOTS
+        policy = make_policy(self._settings, request["folder"], self._slot)
         if self._nursery is not None:
             self._give_folder(request["folder"], policy)
             self._is_child = False

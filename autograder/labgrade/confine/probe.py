@@ -113,9 +113,9 @@ def _collect() -> Features:
         Feature(
             "cgroup",
             place is not None,
-            f"{place.version}: memory and processes of a whole tree are limited"
+            f"{place.version}: around programs that are started confined; forked children are watched"
             if place
-            else "not writable: memory is limited for each process, and watched for trees",
+            else "not writable: memory is limited for each process, and watched for several",
             ""
             if place
             else "run the grader in a delegated scope: systemd-run --user --scope -p Delegate=yes",
