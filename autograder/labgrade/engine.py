@@ -21,11 +21,11 @@ import msgspec
 from labgrade.child.settings import Settings
 from labgrade.model import CellState, Finding, LabSpec, Limits, PreparedSubmission, Severity, SubmissionRun
 from labgrade.verify.hubline import ChildProcess, HubGoneError
-from labgrade.verify.hubprocess import HubProcess
+from labgrade.verify.hubprocess import HubLink, HubProcess
 from labgrade.verify.results import Results
 from labgrade.wire.frames import Channel, ChannelClosedError, DeadlinePassedError
 
-__all__ = ["PRELOAD", "Engine"]
+__all__ = ["PRELOAD", "Engine", "share_hub"]
 
 PRELOAD = (
     "numpy",
@@ -43,8 +43,36 @@ PRELOAD = (
 _MAX_BYTES = 1 << 30
 _PREPARE_S = 600.0
 _SLACK_S = 20.0
+_KERNEL_START_S = 180.0
 _MAX_RESTARTS = 3
 _LOST_HUB = 72  # labgrade.verify.process.LOST_HUB; that module is for the verifier alone
+
+
+def share_hub(limits: Limits, *, sandbox: str = "auto", preload: Sequence[str] = PRELOAD) -> HubProcess:
+    """Start a warm process for several engines, in this process or others.
+
+    Give each engine a connection of its own: ``Engine(..., hub=shared.connect())``. It warms up in the background,
+    and memory is used once.
+
+    Args:
+        limits: what a submission may use.
+        sandbox: see :class:`Engine`.
+        preload: see :class:`Engine`.
+
+    """
+    return HubProcess(_settings(limits, sandbox, preload))
+
+
+def _settings(limits: Limits, sandbox: str, preload: Sequence[str]) -> Settings:
+    return Settings(
+        preload=tuple(preload),
+        sandbox=sandbox,
+        memory_mib=limits.memory_mib,
+        cpu_s=limits.cpu_s,
+        file_mib=limits.file_mib,
+        scratch_mib=limits.scratch_mib,
+        processes=limits.processes,
+    )
 
 
 class Engine:
@@ -55,6 +83,8 @@ class Engine:
         sandbox: ``auto``, ``strict`` or ``off``; see :class:`labgrade.child.settings.Settings`.
         tests: ``apart`` (in a trusted process where possible) or ``in-kernel`` (as nbgrader does).
         preload: modules that the warm process imports.
+        hub: a connection to a warm process that several engines share (:func:`share_hub`); when that one ends,
+            the engine goes on with its own.
 
     """
 
@@ -65,19 +95,13 @@ class Engine:
         sandbox: str = "auto",
         tests: str = "apart",
         preload: Sequence[str] = PRELOAD,
+        hub: socket.socket | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self._tests = tests
-        self._settings = Settings(
-            preload=tuple(preload),
-            sandbox=sandbox,
-            memory_mib=self.limits.memory_mib,
-            cpu_s=self.limits.cpu_s,
-            file_mib=self.limits.file_mib,
-            scratch_mib=self.limits.scratch_mib,
-            processes=self.limits.processes,
-        )
-        self._hub: HubProcess | None = None
+        self._settings = _settings(self.limits, sandbox, preload)
+        self._shared = hub
+        self._hub: HubLink | None = None
         self._verifier: ChildProcess | None = None
         self._channel: Channel | None = None
         self._lab = ""
@@ -174,7 +198,7 @@ class Engine:
         assert channel is not None
         assert hub is not None
         work = tempfile.mkdtemp(prefix="work-", dir=self.folder)
-        launch = {"role": "child", "folder": work}
+        launch = {"role": "child", "folder": work, "sandbox": self._settings.sandbox}
         task = {
             "submission": submission,
             "limits": self.limits,
@@ -183,6 +207,8 @@ class Engine:
             "is_suspect": is_suspect,
         }
         patience_s = self.limits.cell_s + _SLACK_S
+        if any(notebook.spec.language != "python" for notebook in submission.notebooks):
+            patience_s += _KERNEL_START_S
         try:
             channel.send(b"grade", [msgspec.msgpack.encode(task)], until)
             while True:
@@ -210,7 +236,8 @@ class Engine:
     # ---- processes ----
 
     def _start_hub(self) -> None:
-        self._hub = HubProcess(self._settings)
+        shared, self._shared = self._shared, None
+        self._hub = HubLink(shared) if shared is not None else HubProcess(self._settings)
         self._hub.wait_ready()
         self.level = self._hub.level
 
@@ -235,7 +262,7 @@ class Engine:
             theirs.close()
         self._channel = Channel(ours, max_header=1 << 20, max_raw=_MAX_BYTES)
         trial = tempfile.mkdtemp(prefix="trial-", dir=self.folder)
-        launch = {"role": "child", "folder": trial}
+        launch = {"role": "child", "folder": trial, "sandbox": self._settings.sandbox}
         order = {"lab": lab, "tests": self._tests, "limits": self.limits, "launch": launch}
         self._channel.send(b"lab", [msgspec.msgpack.encode(order)])
         try:

@@ -89,7 +89,7 @@ def main(descriptor: int, settings: Settings) -> None:
     hub.poll.register(wake_read, select.POLLIN)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write)
-    _tell(control, {"ready": os.getpid(), "level": str(births.level), "threads": count_threads()})
+    _greet(hub, control)
     main_control = control.fileno()
     while True:
         # The timeout is for a grader that ended while something else held its end of the socket.
@@ -106,6 +106,10 @@ def main(descriptor: int, settings: Settings) -> None:
                 if ready == main_control:
                     return
                 hub.drop(ready)
+
+
+def _greet(hub: _Hub, control: socket.socket) -> None:
+    _tell(control, {"ready": os.getpid(), "level": str(hub.births.level), "threads": count_threads()})
 
 
 def _tell(control: socket.socket, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
@@ -143,6 +147,12 @@ def _serve(hub: _Hub, ready: int) -> bool:
     if not data:
         return False
     request = msgspec.msgpack.decode(data)
+    if request["role"] == "hello":
+        _greet(hub, control)
+        return True
+    if request["role"] == "connect":
+        hub.add(socket.socket(fileno=descriptors[0]))
+        return True
     try:
         # One thread, or the new process may hang for ever in a lock that another thread held.
         threads = count_threads()

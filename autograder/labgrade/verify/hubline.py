@@ -81,10 +81,7 @@ class HubLine:
             HubGoneError: it cannot be had.
 
         """
-        try:
-            socket.send_fds(self._control, [msgspec.msgpack.encode(request)], descriptors)
-        except OSError as error:
-            raise HubGoneError(f"the warm process has ended ({error})") from None
+        self._send(request, descriptors)
         until = time.monotonic() + timeout_s
         while True:
             message, received = self._next(until)
@@ -111,6 +108,32 @@ class HubLine:
         """Do not keep how a process ends."""
         if self._exits.pop(pid, None) is None:
             self._forgotten.add(pid)
+
+    def greet(self, until: float) -> dict[str, Any]:
+        """Ask the warm process how it is.
+
+        Args:
+            until: of ``time.monotonic``.
+
+        Raises:
+            HubGoneError: it has ended or does not answer.
+
+        """
+        self._send({"role": "hello"}, [])
+        while True:
+            message, _ = self._next(until)
+            if "ready" in message or "unfit" in message:
+                return message
+
+    def connect(self, descriptor: int) -> None:
+        """Give the warm process another control connection."""
+        self._send({"role": "connect"}, [descriptor])
+
+    def _send(self, request: dict[str, Any], descriptors: list[int]) -> None:
+        try:
+            socket.send_fds(self._control, [msgspec.msgpack.encode(request)], descriptors)
+        except OSError as error:
+            raise HubGoneError(f"the warm process has ended ({error})") from None
 
     def first_message(self, until: float) -> dict[str, Any]:
         """Return what the warm process says when it has started."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import msgspec
 
@@ -15,13 +16,64 @@ from labgrade.child.settings import Settings
 from labgrade.errors import MachineError
 from labgrade.verify.hubline import HubGoneError, HubLine
 
-__all__ = ["HubProcess"]
+__all__ = ["HubLink", "HubProcess"]
 
 _START_S = 180.0
+_ANSWER_S = 10.0
 
 
-class HubProcess:
-    """The warm process and the control connection to it.
+class HubLink:
+    """A connection to a warm process that somebody else keeps.
+
+    Args:
+        control: the sequenced-packet socket, from :meth:`HubProcess.connect`.
+
+    """
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self.line = HubLine(control)
+        self.level = ""
+        self.pid = 0
+
+    def wait_ready(self) -> None:
+        """Wait until the warm process can fork.
+
+        Raises:
+            MachineError: this machine cannot confine children as asked.
+            HubGoneError: it ended.
+
+        """
+        self._take_greeting(self.line.greet(time.monotonic() + _START_S))
+
+    def _take_greeting(self, message: dict[str, Any]) -> None:
+        if "unfit" in message:
+            raise MachineError(
+                f"sandbox-{message['unfit']}",
+                str(message["message"]),
+                "labs doctor tells what this machine can do; --sandbox auto takes what there is",
+            )
+        if message.get("threads") != 1:
+            text = f"the warm process has {message.get('threads')} threads; forking it would be unsafe"
+            raise HubGoneError(text)
+        self.level, self.pid = str(message["level"]), int(message["ready"])
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the warm process is there."""
+        try:
+            self.line.greet(time.monotonic() + _ANSWER_S)
+        except HubGoneError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the connection; the warm process ends what it forked for it."""
+        self._control.close()
+
+
+class HubProcess(HubLink):
+    """A warm process of our own.
 
     It starts at once and warms up while the caller goes on; :meth:`wait_ready` waits for it.
 
@@ -32,11 +84,9 @@ class HubProcess:
 
     def __init__(self, settings: Settings) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._control = ours
+        super().__init__(ours)
         self._process: subprocess.Popen[bytes] | None = None
-        self._ready = threading.Event()
-        self.line = HubLine(ours)
-        self.level = ""
+        self._started = threading.Event()
         # The system ends the warm process with the *thread* that started it: this one lives as long as it does.
         threading.Thread(target=self._keep, args=(theirs, settings), name="labgrade-hub", daemon=True).start()
 
@@ -60,45 +110,29 @@ class HubProcess:
                     start_new_session=True,
                 )
         finally:
-            self._ready.set()
+            self._started.set()
         self._process.wait()
 
     def wait_ready(self) -> None:
-        """Wait until it can fork.
+        """Wait until it can fork; see :meth:`HubLink.wait_ready`."""
+        self._take_greeting(self.line.first_message(time.monotonic() + _START_S))
 
-        Raises:
-            MachineError: this machine cannot confine children as asked.
-            HubGoneError: it ended.
-
-        """
-        message = self.line.first_message(time.monotonic() + _START_S)
-        if "unfit" in message:
-            raise MachineError(
-                f"sandbox-{message['unfit']}",
-                str(message["message"]),
-                "labs doctor tells what this machine can do; --sandbox auto takes what there is",
-            )
-        if message.get("threads") != 1:
-            raise HubGoneError(
-                f"the warm process has {message.get('threads')} threads; forking it would be unsafe"
-            )
-        self.level = str(message["level"])
-
-    @property
-    def pid(self) -> int:
-        """The process id; 0 if it has not started."""
-        self._ready.wait()
-        return self._process.pid if self._process is not None else 0
+    def connect(self) -> socket.socket:
+        """Return the end of a new control connection, for a :class:`HubLink` in this or another process."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self.line.connect(theirs.fileno())
+        return ours
 
     @property
     def is_running(self) -> bool:
         """Whether the process is there."""
-        self._ready.wait()
+        self._started.wait()
         return self._process is not None and self._process.poll() is None
 
     def close(self) -> None:
         """End it, and with it everything that it forked."""
-        self._ready.wait()
+        self._started.wait()
         self._control.close()
         if self._process is not None:
             self._process.kill()
@@ -107,7 +141,10 @@ class HubProcess:
 
 def _environment() -> dict[str, str]:
     """Return a clean environment: nothing of the grader's but where caches are."""
+    # Where kernels of other languages are looked for.
+    paths = {"JUPYTER_PATH": os.environ["JUPYTER_PATH"]} if "JUPYTER_PATH" in os.environ else {}
     return {
+        **paths,
         "PATH": "/usr/bin:/bin",
         "HOME": os.environ.get("HOME", "/"),
         "LANG": "C.UTF-8",

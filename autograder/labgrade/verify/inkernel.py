@@ -14,7 +14,7 @@ from labgrade.model import CellRun, CellSpec, CellState, Output, TestCellRun
 from labgrade.verify.cells import judge_value
 from labgrade.verify.student import Student
 
-__all__ = ["run_in_kernel"]
+__all__ = ["judge_outputs", "run_in_kernel"]
 
 _NUMBER = re.compile(
     r"[-+]?(\d+\.?\d*([eE][-+]?\d+)?|nan|inf)\s*\Z|(?:np\.)?\w*\(([-+]?[\d.eE+-]+|nan|inf)\)\s*\Z"
@@ -36,7 +36,7 @@ def run_in_kernel(student: Student, spec: CellSpec, count: int, reason: str) -> 
 
     """
     run = student.run_cell(spec.source, count)
-    score, why = _judge_outputs(run, spec.points)
+    score, why = judge_outputs(run, spec.points)
     if score > 0:
         meddled = _find_meddling(student, count)
         if meddled:
@@ -45,7 +45,7 @@ def run_in_kernel(student: Student, spec: CellSpec, count: int, reason: str) -> 
     return run, TestCellRun(spec.grade_id, score, spec.points, "in-kernel", (), run.outputs, said)
 
 
-def _judge_outputs(run: CellRun, points: float) -> tuple[float, str]:
+def judge_outputs(run: CellRun, points: float) -> tuple[float, str]:
     """Apply nbgrader's rule, but fail closed."""
     if run.state is not CellState.OK or any(output["output_type"] == "error" for output in run.outputs):
         return 0.0, ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 import time
@@ -88,8 +89,18 @@ class Judge:
         for index, notebook in enumerate(submission.notebooks):
             if index < start[0]:
                 continue
-            _NotebookWalk(self, index, notebook, submission).run(start[1] if index == start[0] else 0)
+            first = start[1] if index == start[0] else 0
+            if notebook.spec.language == "python":
+                _NotebookWalk(self, index, notebook, submission).run(first)
+            elif not notebook.missing and first == 0:
+                from labgrade.verify.kernels import run_in_jupyter
+
+                tell = functools.partial(self._tell_of, index)
+                run_in_jupyter(notebook, submission, self.limits, dict(self.launch), tell)
         self.tell("end", 0, 0, None)
+
+    def _tell_of(self, notebook: int, kind: str, position: int, value: Any) -> None:
+        self.tell(kind, notebook, position, value)
 
 
 class _NotebookWalk:

@@ -30,7 +30,10 @@ def static_modes(plans: Iterable[NotebookPlan]) -> dict[Place, str]:
 def needs_trial(lab: LabSpec) -> bool:
     """Tell whether a lab has plain assertion cells: cells with test functions are written to be verified apart."""
     return any(
-        cell.is_test and not count_tests(cell.source) for notebook in lab.notebooks for cell in notebook.cells
+        cell.is_test and not count_tests(cell.source)
+        for notebook in lab.notebooks
+        if notebook.language == "python"
+        for cell in notebook.cells
     )
 
 

@@ -18,12 +18,12 @@ from labkit.checks import trust_folder
 from labgrade.confine.process import die_with_parent
 from labgrade.model import LabSpec, Limits, PreparedSubmission, TestCellRun
 from labgrade.verify.cells import compile_test_cell
-from labgrade.verify.given import compute_given, seed_all
+from labgrade.verify.given import Given, compute_given, seed_all
 from labgrade.verify.hubline import HubGoneError, HubLine
 from labgrade.verify.hygiene import Settings, reason_to_fork
 from labgrade.verify.judge import Judge, PreparedLab
 from labgrade.verify.modes import Modes, decide_modes
-from labgrade.verify.names import plan_notebook, student_modules
+from labgrade.verify.names import NotebookPlan, plan_notebook, student_modules
 from labgrade.verify.seeds import forward_seeds
 from labgrade.wire import Channel, ChannelClosedError, DeadlinePassedError
 
@@ -111,6 +111,10 @@ def _prepare(order: Order, folder: str, line: HubLine) -> PreparedLab:
     stubs = {**spec.student_files, **{p: d for p, d in spec.given_files.items() if p.endswith(".py")}}
     plans, given = [], []
     for notebook in spec.notebooks:
+        if notebook.language != "python":
+            plans.append(NotebookPlan({}, frozenset()))
+            given.append(Given({}))
+            continue
         modules = student_modules(spec.given_files, spec.student_files, notebook)
         plan = plan_notebook(notebook, modules, stubs)
         seed_all(0)
@@ -120,7 +124,7 @@ def _prepare(order: Order, folder: str, line: HubLine) -> PreparedLab:
         (number, cell.index): compile_test_cell(cell)
         for number, notebook in enumerate(spec.notebooks)
         for cell in notebook.cells
-        if cell.is_test
+        if cell.is_test and notebook.language == "python"
     }
     prepared = PreparedLab(spec, tuple(plans), tuple(given), tests, {})
     if order.tests == "in-kernel":

@@ -38,7 +38,7 @@ __all__ = ["Student", "StudentError", "StudentGoneError", "StudentTimeoutError"]
 _GRACE_S = 2.0
 _START_S = 30.0
 _MAX_REPLAYS = 5
-# A cell that took too long will do so again: a second run gets this part of the limit, for what it does first.
+# A cell that took too long will do so again: a second run gets this part of the limit, for how it begins.
 _SECOND_TRY = 0.05
 _PUBLIC_PACKAGES = frozenset({"numpy", "torch", "math", "cmath", "operator", "builtins", "scipy"})
 
