@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 
@@ -33,9 +34,13 @@ class NoPlaceholderError(Exception):
         self.regions = tuple(regions)
 
 
-def _candidates(identifier: str) -> tuple[Placeholder, ...]:
+def _stop(identifier: str) -> Placeholder:
     what = f"Write your answer to question '{identifier}' here." if identifier else "Write your answer here."
-    stop = f'raise NotImplementedError("{what}")'
+    return f'raise NotImplementedError("{what}")'
+
+
+def _candidates(identifier: str) -> tuple[Placeholder, ...]:
+    stop = _stop(identifier)
     return (
         "",
         stop,
@@ -67,7 +72,7 @@ def choose_placeholders(parts: Sequence[Part], identifiers: Sequence[str]) -> li
     bare = [""] * len(regions)
     emptied = [_empties_parenthesis(parts, region) for region in regions]
     if not any(emptied) and parses("\n".join(student_lines(parts, bare))):
-        return bare
+        return _stop_where_only_a_docstring_is_left(parts, bare, identifiers)
     # One region after the other: those already decided in the student's form, the rest as in the solution.
     for index in range(len(regions)):
         candidates = _candidates(identifiers[index])
@@ -80,7 +85,42 @@ def choose_placeholders(parts: Sequence[Part], identifiers: Sequence[str]) -> li
     failed = [region for region, choice in zip(regions, chosen, strict=True) if choice is None]
     if failed:
         raise NoPlaceholderError(failed)
-    return [choice for choice in chosen if choice is not None]
+    complete = [choice for choice in chosen if choice is not None]
+    return _stop_where_only_a_docstring_is_left(parts, complete, identifiers)
+
+
+def _stop_where_only_a_docstring_is_left(
+    parts: Sequence[Part], chosen: Sequence[Placeholder], identifiers: Sequence[str]
+) -> list[Placeholder]:
+    """Let a function whose answer is missing say so, although a docstring alone would parse.
+
+    Only for answers to questions: an ungraded region leaves what the plain line filter leaves.
+    """
+    result = list(chosen)
+    for index, (choice, identifier) in enumerate(zip(chosen, identifiers, strict=True)):
+        if choice or not identifier:
+            continue
+        stop = _stop(identifier)
+        rows = student_lines(parts, [*result[:index], stop, *result[index + 1 :]])
+        if any(_is_docstring_and_stop(node, stop) for node in _functions("\n".join(rows))):
+            result[index] = stop
+    return result
+
+
+def _functions(text: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:  # magics, or a placeholder at a place where none fits
+        return []
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def _is_docstring_and_stop(function: ast.FunctionDef | ast.AsyncFunctionDef, stop: str) -> bool:
+    return (
+        len(function.body) == 2
+        and ast.get_docstring(function) is not None
+        and ast.dump(function.body[1]) == ast.dump(ast.parse(stop).body[0])
+    )
 
 
 def student_lines(parts: Sequence[Part], placeholders: Sequence[Placeholder | None]) -> list[str]:
