@@ -6,6 +6,7 @@ import collections
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from attack_corpus import ALL
-from attack_corpus.attack import FULL, Attack
+from attack_corpus.attack import FULL, Attack, honest
 from labgrade.engine import Engine
 from rig import LIMITS, grade, litter, survivors
 
@@ -142,3 +143,16 @@ def test_honest_work_beside_bombs_is_graded_as_ever(course):
         thread.join()
     assert [result.faults(course.canary) for result in results] == [[]] * len(results)
     assert all(faults == [] for faults in failed)
+
+
+@needs_root
+def test_children_one_after_the_other_have_different_users(course, engine):
+    """The kernel counts processes by user, so a shared id would let one student use up another's."""
+    before = "import os\nprint('UID', os.getuid())"
+    shown = [
+        grade(course, engine, honest(f"user-{turn}", "65", "tells its user", before=before)).outputs
+        for turn in range(2)
+    ]
+    users = [re.search(r"UID (\d+)", text) for text in shown]
+    assert all(users)
+    assert users[0][1] != users[1][1]

@@ -103,18 +103,18 @@ def check(plan: Plan) -> None:
     """Refuse what cannot be confined as the policy says.
 
     Raises:
-        ConfineError: the process has threads, or a hidden path would be readable.
+        ConfineError: a hidden path would be readable, or the process has threads.
 
     """
+    if plan.level is Level.NO_NAMESPACES:
+        policy = plan.policy
+        for shown in (*policy.readonly_paths, *policy.writable_paths, policy.work_dir):
+            above = os.path.realpath(shown).rstrip("/") if shown else ""
+            for secret in policy.hidden_paths:
+                if above and (os.path.realpath(secret) + "/").startswith(above + "/"):
+                    raise ConfineError("hidden-path", f"{secret} lies inside {shown}, which the child reads")
     if sys.platform == "linux" and process.count_threads() != 1:
         raise ConfineError("threads", "the process has more than one thread; only one would be confined")
-    if plan.level is not Level.NO_NAMESPACES:
-        return
-    for secret in plan.policy.hidden_paths:
-        for shown in (*plan.policy.readonly_paths, *plan.policy.writable_paths, plan.policy.work_dir):
-            real, above = os.path.realpath(secret), os.path.realpath(shown) if shown else ""
-            if above and (real == above or real.startswith(above.rstrip("/") + "/")):
-                raise ConfineError("hidden-path", f"{secret} lies inside {shown}, which the child reads")
 
 
 def _set_environment(policy: Policy, work_dir: str) -> None:
