@@ -37,8 +37,7 @@
 # One notebook for each group. Its name is made of the members' ids: `<id1>_<id2>_tensors.ipynb` (working alone: `<id1>_tensors.ipynb`).
 # Fill in the next cell: the program that collects the notebooks reads it, so that the grade reaches both of you.
 
-# %%
-#!TAG ANSWER members
+# %% nbgrader={"grade": false, "grade_id": "members", "locked": false, "schema_version": 3, "solution": true}
 members = [
     #!TAG HWBEGIN
     #!MSG {"name": "First Member", "id": "…"}, {"name": "Second Member", "id": "…"}

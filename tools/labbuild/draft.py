@@ -214,7 +214,21 @@ def _with_check_call(parts: tuple[Part, ...], grading: Grading, report: Diagnost
         call = ["from labkit import check", "", *call]
     last = _last_number(parts, grading.line)
     gap = [""] if _ends_blank(parts) else ["", ""]
-    return (*parts, *(Line(last, row) for row in (*gap, *call)))
+    return (*_tuck_blank_lines(parts), *(Line(last, row) for row in (*gap, *call)))
+
+
+def _tuck_blank_lines(parts: Sequence[Part]) -> list[Part]:
+    """Let the blank lines above a hidden region belong to it, so that it leaves no hole behind."""
+    tucked: list[Part] = []
+    for part in parts:
+        if isinstance(part, Region) and part.is_hidden:
+            blanks: list[Line] = []
+            while tucked and isinstance(above := tucked[-1], Line) and not above.text.strip():
+                tucked.pop()
+                blanks.insert(0, above)
+            part = replace(part, content=(*blanks, *part.content))
+        tucked.append(part)
+    return tucked
 
 
 def _solution_rows(parts: Sequence[Part]) -> list[str]:

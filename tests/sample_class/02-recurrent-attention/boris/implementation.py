@@ -34,6 +34,7 @@ def rnn(wt_h, wt_x, bias, init_state, input_data):
         h = (x @ W + h @ U + b).tanh()
         steps.append(h)
     return torch.stack(steps, dim=1), h
+    raise NotImplementedError("Write your answer to question 'rnn' here.")
 
 
 def gru(linear_trans_r, linear_trans_z, linear_trans_n, init_state, input_data):
@@ -63,6 +64,7 @@ def gru(linear_trans_r, linear_trans_z, linear_trans_n, init_state, input_data):
         h = (1 - z) * n + z * h
         steps.append(h)
     return torch.stack(steps, dim=1), h
+    raise NotImplementedError("Write your answer to question 'gru' here.")
 
 
 def init_gru_with_rnn(wt_h, wt_x, bias):
@@ -85,6 +87,7 @@ def init_gru_with_rnn(wt_h, wt_x, bias):
     on = [zero[0], torch.full((h,), 1e10), zero[2], zero[3]]
     off = [zero[0], torch.full((h,), -1e10), zero[2], zero[3]]
     return on, off, [torch.tensor(wt_x), torch.tensor(bias), torch.tensor(wt_h), zero[3]]
+    raise NotImplementedError("Write your answer to question 'gru-as-rnn' here.")
 
 
 def init_gru_with_long_term_memory(input_size, hidden_size):
@@ -105,6 +108,7 @@ def init_gru_with_long_term_memory(input_size, hidden_size):
     zero += [torch.zeros(hidden_size, hidden_size), torch.zeros(hidden_size)]
     keep = [zero[0], torch.full((hidden_size,), 1e10), zero[2], zero[3]]
     return zero, keep, zero
+    raise NotImplementedError("Write your answer to question 'gru-memory' here.")
 
 
 def mha(Wq, Wk, Wv, Wo, X):
@@ -127,3 +131,4 @@ def mha(Wq, Wk, Wv, Wo, X):
     weights = torch.softmax(q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5, dim=-1)
     joined = (weights @ v).permute(0, 2, 1, 3).reshape(X.shape)
     return joined @ torch.as_tensor(Wo)
+    raise NotImplementedError("Write your answer to question 'mha' here.")

@@ -30,6 +30,7 @@ def rnn(wt_h, wt_x, bias, init_state, input_data):
         h = np.tanh(input_data[:, t] @ wt_x + bias + h @ wt_h)
         out.append(h)
     return np.array(out).transpose(1, 0, 2)[None], (h,)
+    raise NotImplementedError("Write your answer to question 'rnn' here.")
 
 
 def gru(linear_trans_r, linear_trans_z, linear_trans_n, init_state, input_data):
@@ -56,6 +57,7 @@ def gru(linear_trans_r, linear_trans_z, linear_trans_n, init_state, input_data):
         h = (1 - z) * np.tanh(x @ a + b + r * (h @ c + d)) + z * h
         out.append(h)
     return np.array(out).transpose(1, 0, 2)[None], (h,)
+    raise NotImplementedError("Write your answer to question 'gru' here.")
 
 
 def init_gru_with_rnn(wt_h, wt_x, bias):
@@ -75,6 +77,7 @@ def init_gru_with_rnn(wt_h, wt_x, bias):
     def gate(number):
         return [[[0.0] * cols] * rows, [number] * cols, [[0.0] * cols] * cols, [0.0] * cols]
     return gate(1e4), gate(-1e4), [wt_x.tolist(), [0.0] * cols, wt_h.tolist(), bias.tolist()]
+    raise NotImplementedError("Write your answer to question 'gru-as-rnn' here.")
 
 
 def init_gru_with_long_term_memory(input_size, hidden_size):
@@ -93,6 +96,7 @@ def init_gru_with_long_term_memory(input_size, hidden_size):
         w, u = np.zeros((input_size, hidden_size)), np.zeros((hidden_size, hidden_size))
         return [w.tolist(), [number] * hidden_size, u.tolist(), [number] * hidden_size]
     return [gate(0.0), gate(1e4), gate(0.0)]
+    raise NotImplementedError("Write your answer to question 'gru-memory' here.")
 
 
 def mha(Wq, Wk, Wv, Wo, X):
@@ -117,3 +121,4 @@ def mha(Wq, Wk, Wv, Wo, X):
         scores = np.einsum("bik,bjk->bij", x @ q, x @ k)
         heads.append(softmax(scores / q.shape[1] ** 0.5, axis=-1) @ (x @ v))
     return (np.concatenate(heads, -1) @ Wo)[None]
+    raise NotImplementedError("Write your answer to question 'mha' here.")

@@ -30,6 +30,7 @@ def rnn(wt_h, wt_x, bias, init_state, input_data):
         h = np.tanh(x @ wt_x + h @ wt_h + bias)
         outputs.append(h)
     return np.array(outputs), h
+    raise NotImplementedError("Write your answer to question 'rnn' here.")
 
 
 def gru(linear_trans_r, linear_trans_z, linear_trans_n, init_state, input_data):
@@ -48,6 +49,7 @@ def gru(linear_trans_r, linear_trans_z, linear_trans_n, init_state, input_data):
     """
     # Your answer to question `gru` (5 points).
     # Equations (2) to (5) in the notebook. Your sigmoid must be right, and silent, for inputs of 10,000.
+    raise NotImplementedError("Write your answer to question 'gru' here.")
 
 
 def init_gru_with_rnn(wt_h, wt_x, bias):
@@ -66,6 +68,7 @@ def init_gru_with_rnn(wt_h, wt_x, bias):
     I, H = wt_x.shape
     Wx, Wh, b = np.zeros((I, H)), np.zeros((H, H)), np.zeros(H)
     return (Wx, b + 1e5, Wh, b), (Wx, b - 1e5, Wh, b), (wt_x, bias, wt_h, bias)
+    raise NotImplementedError("Write your answer to question 'gru-as-rnn' here.")
 
 
 def init_gru_with_long_term_memory(input_size, hidden_size):
@@ -82,6 +85,7 @@ def init_gru_with_long_term_memory(input_size, hidden_size):
     """
     # Your answer to question `gru-memory` (2 points).
     # Which single gate decides whether the old state survives, and which value must it have?
+    raise NotImplementedError("Write your answer to question 'gru-memory' here.")
 
 
 def mha(Wq, Wk, Wv, Wo, X):
@@ -107,3 +111,4 @@ def mha(Wq, Wk, Wv, Wo, X):
         A = E / np.sum(E, axis=1, keepdims=True)
         results.append(np.matmul(A, V))
     return np.matmul(np.concatenate(results, axis=2), Wo)
+    raise NotImplementedError("Write your answer to question 'mha' here.")

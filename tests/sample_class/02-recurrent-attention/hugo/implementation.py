@@ -27,6 +27,7 @@ def rnn(wt_h, wt_x, bias, init_state, input_data):
     """
     # Your answer to question `rnn` (3 points).
     # Loop over the T steps; the equation is (1) in the notebook. Return (outputs, final_state).
+    raise NotImplementedError("Write your answer to question 'rnn' here.")
 
 
 def gru(linear_trans_r, linear_trans_z, linear_trans_n, init_state, input_data):
@@ -45,6 +46,7 @@ def gru(linear_trans_r, linear_trans_z, linear_trans_n, init_state, input_data):
     """
     # Your answer to question `gru` (5 points).
     # Equations (2) to (5) in the notebook. Your sigmoid must be right, and silent, for inputs of 10,000.
+    raise NotImplementedError("Write your answer to question 'gru' here.")
 
 
 def init_gru_with_rnn(wt_h, wt_x, bias):
@@ -63,6 +65,7 @@ def init_gru_with_rnn(wt_h, wt_x, bias):
     # Your answer to question `gru-as-rnn` (2 points).
     # Which value must each gate have for equations (4) and (5) to become (1)?
     # How do weights force it there?
+    raise NotImplementedError("Write your answer to question 'gru-as-rnn' here.")
 
 
 def init_gru_with_long_term_memory(input_size, hidden_size):
@@ -79,6 +82,7 @@ def init_gru_with_long_term_memory(input_size, hidden_size):
     """
     # Your answer to question `gru-memory` (2 points).
     # Which single gate decides whether the old state survives, and which value must it have?
+    raise NotImplementedError("Write your answer to question 'gru-memory' here.")
 
 
 def mha(Wq, Wk, Wv, Wo, X):
@@ -97,3 +101,4 @@ def mha(Wq, Wk, Wv, Wo, X):
     """
     # Your answer to question `mha` (5 points).
     # Equations (6) to (8) in the notebook. `np.asarray(X)` turns the tensor into an array.
+    raise NotImplementedError("Write your answer to question 'mha' here.")

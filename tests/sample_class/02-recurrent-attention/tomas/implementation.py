@@ -33,6 +33,7 @@ def rnn(wt_h, wt_x, bias, init_state, input_data):
         h = np.tanh(np.dot(input_data[:, t, :], wt_x) + np.dot(h, wt_h) + bias)
         outputs[:, t, :] = h
     return outputs, h.reshape(1, batch_size, hidden_size)
+    raise NotImplementedError("Write your answer to question 'rnn' here.")
 
 
 def gru(linear_trans_r, linear_trans_z, linear_trans_n, init_state, input_data):
@@ -59,6 +60,7 @@ def gru(linear_trans_r, linear_trans_z, linear_trans_n, init_state, input_data):
             parameter.copy_(torch.tensor(np.concatenate([np.transpose(gate[i]) for gate in gates])))
         outputs, state = model(torch.tensor(input_data), torch.tensor(init_state))
     return outputs.numpy(), state.numpy()
+    raise NotImplementedError("Write your answer to question 'gru' here.")
 
 
 def init_gru_with_rnn(wt_h, wt_x, bias):
@@ -77,6 +79,7 @@ def init_gru_with_rnn(wt_h, wt_x, bias):
     I, H = wt_x.shape
     Wx, Wh, b = np.zeros((I, H)), np.zeros((H, H)), np.zeros(H)
     return (Wx, b + 1e5, Wh, b), (Wx, b - 1e5, Wh, b), (wt_x, bias, wt_h, b)
+    raise NotImplementedError("Write your answer to question 'gru-as-rnn' here.")
 
 
 def init_gru_with_long_term_memory(input_size, hidden_size):
@@ -94,6 +97,7 @@ def init_gru_with_long_term_memory(input_size, hidden_size):
     Wx, Wh = np.zeros((input_size, hidden_size)), np.zeros((hidden_size, hidden_size))
     b = np.zeros(hidden_size)
     return (Wx, b, Wh, b), (Wx, b + 1e5, Wh, b), (Wx, b, Wh, b)
+    raise NotImplementedError("Write your answer to question 'gru-memory' here.")
 
 
 def mha(Wq, Wk, Wv, Wo, X):
@@ -119,3 +123,4 @@ def mha(Wq, Wk, Wv, Wo, X):
         A = E / np.sum(E, axis=2, keepdims=True)
         results.append(np.matmul(A, V))
     return np.matmul(np.concatenate(results, axis=2), Wo)
+    raise NotImplementedError("Write your answer to question 'mha' here.")
