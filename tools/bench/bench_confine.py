@@ -2,7 +2,7 @@
 
     python tools/bench/bench_confine.py [--children 100] [--bare]
 
-The forking process has torch imported and used, as the grader's warm process has (``--bare``: not). Levels
+The forking process has torch imported and used, as the warm process has (``--bare``: not). Levels
 take turns, so that a busy machine slows all alike. ``ready`` is until the child says so, ``gone`` until it has
 ended.
 """
