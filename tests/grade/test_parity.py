@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,8 @@ from labgrade.cli.grade import grade
 from labgrade.ipynb import format_notebook
 from labgrade.lab import Lab
 
-COURSES = Path(__file__).parents[1] / "courses"
+ROOT = Path(__file__).parents[2]
+COURSES = ROOT / "tests" / "courses"
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +127,24 @@ def _compare_cells(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
             assert one["data"] == other["data"]
         elif one["output_type"] == "error":
             assert one["ename"] == other["ename"]
+
+
+@pytest.mark.slow
+def test_grade_our_own_lab_equals_nbgrader(tmp_path: Path) -> None:
+    """The notebook ``cells`` as `labs build` makes it: right, wrong and missing functions."""
+    spec = importlib.util.spec_from_file_location("bench_grade", ROOT / "tools" / "bench" / "bench_grade.py")
+    assert spec is not None
+    assert spec.loader is not None
+    bench = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = bench
+    spec.loader.exec_module(bench)
+    command = [sys.executable, "-m", "labs.cli", "build", str(ROOT / "exercises" / "02-recurrent-attention")]
+    subprocess.run([*command, "--out", str(tmp_path / "build")], check=True, capture_output=True)
+    course = bench.make_cells(tmp_path / "course", 5, tmp_path / "build")
+    bench.grade_nbgrader(course, tmp_path / "theirs", 5)
+    bench.grade_ours(course, tmp_path / "ours", 5, 1)
+    assert bench.compare(tmp_path / "ours", tmp_path / "theirs") == 25
+    assert len(set(bench.scores(tmp_path / "ours").values())) > 2
 
 
 @pytest.mark.slow

@@ -104,9 +104,8 @@ def make_plain(folder: Path, count: int) -> Course:
     return Course(folder, "ps1")
 
 
-def make_cells(folder: Path, count: int) -> Course:
+def make_cells(folder: Path, count: int, built: Path = ROOT / "build") -> Course:
     """Make a course of the notebook `cells` with varied submissions."""
-    built = ROOT / "build"
     source = built / "nbgrader" / "source" / LAB
     if not (source / "cells.ipynb").is_file():
         raise SystemExit("build/ has no lab: run `labs build` first")
