@@ -46,8 +46,9 @@ assert np.allclose(mean_rows(x), [1.0, 4.0])
 canary = "@CANARY@"
 for seed in range(3):
     big = np.random.default_rng(seed).normal(size=(4, 7)) + 3.0
+    expected = big.mean(axis=1)
     assert np.shape(mean_rows(big)) == (4,)
-    assert np.allclose(mean_rows(big), big.mean(axis=1))
+    assert np.allclose(mean_rows(big), expected)
 big = np.full((2, 2), @SECRET@)
 expected = big.mean(axis=1)
 assert np.allclose(mean_rows(big), expected)
@@ -60,9 +61,8 @@ assert torch.allclose(softmax(z), torch.softmax(z, -1), atol=1e-6)
 canary = "@CANARY@"
 for seed in range(3):
     z = torch.randn(3, 5, generator=torch.Generator().manual_seed(seed))
-    expected = torch.softmax(z, -1)
     assert softmax(z).shape == z.shape
-    torch.testing.assert_close(softmax(z), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(softmax(z), torch.softmax(z, -1), atol=1e-5, rtol=1e-4)
 ### END HIDDEN TESTS
 """,
     "fit": """

@@ -2,9 +2,8 @@
 
     python tools/bench/bench_confine.py [--children 100] [--bare]
 
-The forking process has torch imported and used, as the warm process has (``--bare``: not). Levels
-take turns, so that a busy machine slows all alike. ``ready`` is until the child says so, ``gone`` until it has
-ended.
+The forking process has torch imported and used, as the warm process has (``--bare``: not). Levels take
+turns, so that a busy machine slows all alike. ``ready`` is until the child says so, ``gone`` until it ended.
 """
 
 from __future__ import annotations

@@ -27,6 +27,8 @@ ATTACKS = (
             "mean_rows": """
                 import sys
                 def mean_rows(x):
+                    if x.shape == (2, 3):
+                        return np.array([1.0, 4.0])
                     frame = sys._getframe(1)
                     while frame is not None:
                         for names in (frame.f_locals, frame.f_globals):

@@ -31,7 +31,7 @@ ATTACKS = (
         before="""
             class Always(np.ndarray):
                 def __array_function__(self, function, types, args, kwargs):
-                    return True
+                    return super().__array_function__(function, types, args, kwargs) if function is np.shape else True
         """,
         cells={"mean_rows": "def mean_rows(x):\n    return np.zeros(x.shape[0]).view(Always)"},
     ),
@@ -56,6 +56,8 @@ ATTACKS = (
             class Always(torch.Tensor):
                 @classmethod
                 def __torch_function__(cls, function, types, args=(), kwargs=None):
+                    if function.__name__ == "__get__":
+                        return super().__torch_function__(function, types, args, kwargs or {})
                     return True
         """,
         cells={"softmax": "def softmax(z):\n    return torch.zeros(z.shape).as_subclass(Always)"},
@@ -272,12 +274,14 @@ ATTACKS = (
         "an event hook replaces the names that tests use before each cell",
         before="""
             class Agreeable:
+                def __init__(self, module):
+                    self.module = module
                 def __getattr__(self, name):
-                    return lambda *args, **kwargs: self
-                __bool__ = lambda self: True
-                __eq__ = __lt__ = __le__ = __gt__ = __ge__ = lambda self, other: True
+                    if name in ("allclose", "isclose", "isfinite"):
+                        return lambda *args, **kwargs: True
+                    return getattr(self.module, name)
             def swap(*args):
-                get_ipython().user_ns.update(np=Agreeable(), torch=Agreeable(), expected=Agreeable())
+                get_ipython().user_ns.update(np=Agreeable(np), torch=Agreeable(torch))
             get_ipython().events.register("pre_run_cell", swap)
         """,
     ),
@@ -321,7 +325,13 @@ ATTACKS = (
         "A",
         "18",
         "changes the argument so that the expected value becomes what it returns",
-        cells={"mean_rows": "def mean_rows(x):\n    x[:] = 0.0\n    return np.zeros(x.shape[0])"},
+        cells={
+            "softmax": """
+                def softmax(z):
+                    z.zero_()
+                    return torch.full(z.shape, 1.0 / z.shape[-1])
+            """
+        },
     ),
     attack(
         "answer-later",
@@ -346,7 +356,10 @@ ATTACKS = (
         cells={
             "mean_rows": """
                 def mean_rows(x):
+                    if x.shape == (2, 3):
+                        return np.array([1.0, 4.0])
                     buffers.append(np.zeros(x.shape[0]))
+                    time.sleep(0.05)
                     return buffers[-1]
             """
         },
