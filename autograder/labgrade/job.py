@@ -25,6 +25,7 @@ from labgrade.record.gradebook import Gradebook
 from labgrade.record.penalty import parse_timestamp
 from labgrade.result import GradedSubmission, NotebookStatus
 from labgrade.score import ungraded_notebooks
+from labgrade.stopping import StopSign, heed_interrupts
 
 __all__ = ["JobPlan", "JobSummary", "run_job"]
 
@@ -168,7 +169,8 @@ def run_job(plan: JobPlan, listener: Listener) -> JobSummary:
         gradebook.open_lab(plan.lab, keep_structure=plan.keep_structure)
         recorder = _Recorder(plan, journal, gradebook)
         try:
-            _grade_all(plan, executor, gradebook, recorder, summary, listener)
+            with heed_interrupts() as sign:
+                _grade_all(plan, executor, gradebook, recorder, summary, listener, sign)
         except KeyboardInterrupt:
             summary.stopped = True
             executor.abandon()
@@ -194,6 +196,7 @@ def _grade_all(
     recorder: _Recorder,
     summary: JobSummary,
     listener: Listener,
+    sign: StopSign,
 ) -> None:
     listener.started(len(plan.places), plan.lab.spec.name)
     grader = grader_version()
@@ -201,6 +204,7 @@ def _grade_all(
     for cell in gradebook.recorded():
         recorded.setdefault(cell.student, {})[cell.notebook, cell.grade_id] = cell.auto_score
     for place in plan.places:
+        sign.obey()
         summary.students.append(place.student)
         raw = read_submission(place, plan.lab.ignore)
         key = journal_key(raw.digest, plan.lab.spec.digest, grader, plan.options)
@@ -215,8 +219,10 @@ def _grade_all(
             continue
         executor.submit(Job(raw, key))
         while not executor.wants_more:
+            sign.obey()
             _take(plan, executor, gradebook, recorder, summary, listener)
     while executor.busy:
+        sign.obey()
         _take(plan, executor, gradebook, recorder, summary, listener)
 
 

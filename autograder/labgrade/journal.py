@@ -103,9 +103,11 @@ class Journal:
             while written < len(data):
                 written += self._file.write(data[written:])
             os.fsync(self._file.fileno())
-        except OSError as error:
+        except BaseException as error:  # a second Ctrl-C too must not leave half a line
             self._file.truncate(end)
-            raise _fault(error, self.path) from error
+            if isinstance(error, OSError):
+                raise _fault(error, self.path) from error
+            raise
         for entry, line in zip(entries, lines, strict=True):
             self.marks[entry.result.student] = _mark(
                 msgspec.convert(entry, _Head, from_attributes=True), end, len(line)
