@@ -34,7 +34,7 @@ def progress(
     if not is_watched():
         yield from items
         return
-    from tqdm import tqdm  # type: ignore[import-untyped]
+    from tqdm import tqdm
 
     bar: Any = tqdm(
         items,
