@@ -1,8 +1,8 @@
 """Runs and verifies submissions: one engine for each worker.
 
-An engine has a warm process, and for each lab a verifier that is forked from it; the verifier forks a judge for
-each submission, and the warm process the child in which the student's code runs. So an engine may be used from a
-thread, and nothing that grading one submission does is there when the next one begins.
+An engine has a warm process, and for each lab a verifier that is forked from it; the verifier forks a
+judge for each submission, and the warm process the child in which the student's code runs. So an engine
+may be used from a thread, and nothing that grading one submission does is there when the next one begins.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ _LOST_HUB = 72  # labgrade.verify.process.LOST_HUB; that module is for the verif
 def share_hub(limits: Limits, *, sandbox: str = "auto", preload: Sequence[str] = PRELOAD) -> HubProcess:
     """Start a warm process for several engines, in this process or others.
 
-    Give each engine a connection of its own: ``Engine(..., hub=shared.connect())``. It warms up in the background,
-    and memory is used once.
+    Give each engine a connection of its own: ``Engine(..., hub=shared.connect())``. It warms up in the
+    background, and memory is used once.
 
     Args:
         limits: what a submission may use.
@@ -83,7 +83,8 @@ class Engine:
         sandbox: ``auto``, ``strict`` or ``off``; see :class:`labgrade.child.settings.Settings`.
         tests: ``apart`` (in a trusted process where possible) or ``in-kernel`` (as nbgrader does).
         preload: modules that the warm process imports.
-        hub: a connection to a warm process that several engines share (:func:`share_hub`); when that one ends,
+        hub: a connection to a warm process that several engines share (:func:`share_hub`); when that one
+        ends,
             the engine goes on with its own.
 
     """

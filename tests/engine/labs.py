@@ -24,7 +24,7 @@ def answer(grade_id: str, source: str, released: str = "raise NotImplementedErro
     }
 
 
-def test(grade_id: str, source: str, points: float = 1.0) -> dict:
+def test(grade_id: str, source: str, points: float = 1.0) -> dict:  # noqa: PT028 - a builder, not a test
     """A test cell."""
     text = dedent(source).strip("\n")
     return {"source": text, "grade_id": grade_id, "grade": True, "locked": True, "points": points}

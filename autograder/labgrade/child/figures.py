@@ -1,7 +1,8 @@
 """Figures as notebooks show them, drawn once.
 
-Jupyter's inline backend draws each figure three times: after the cell, to find its tight box, and into the file.
-Here it is drawn once and the picture is cut to what is on it, which gives the same view for a third of the time.
+Jupyter's inline backend draws each figure three times: after the cell, to find its tight box, and into the
+file. Here it is drawn once and the picture is cut to what is on it, which gives the same view for a third
+of the time.
 """
 
 from __future__ import annotations
@@ -54,10 +55,9 @@ def render_png(figure: Any) -> bytes | None:
     from PIL import Image
 
     canvas = figure.canvas
-    defaults = mpl.rcParamsDefault
-    if not hasattr(canvas, "buffer_rgba") or any(
-        dict.__getitem__(mpl.rcParams, key) != defaults[key] for key in _DEFAULTS
-    ):
+    defaults: Any = mpl.rcParamsDefault
+    settings: Any = mpl.rcParams
+    if not hasattr(canvas, "buffer_rgba") or any(settings[key] != defaults[key] for key in _DEFAULTS):
         return _render_exactly(figure)
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())

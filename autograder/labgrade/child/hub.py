@@ -1,7 +1,8 @@
 """The warm process: imports once, then forks a child or a verifier whenever it is asked to.
 
-It has one thread, a clean environment and no secrets: neither tests nor solutions nor submissions ever reach it.
-It talks over sequenced packets (one message each) that carry the descriptors the new process shall have.
+It has one thread, a clean environment and no secrets: neither tests nor solutions nor submissions ever
+reach it. It talks over sequenced packets (one message each) that carry the descriptors the new process
+shall have.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class Objects:
     # ---- what the grader may ask ----
 
     def find(self, names: list[str], module: str) -> list[Any]:
-        """Return the values of names of the notebook, or of one of the student's modules; ... for what is not there."""
+        """Return the values of names of the notebook or of a module; ... for what is not there."""
         if not module:
             return [self._namespace.get(name, ...) for name in names]
         __import__(module)

@@ -1,4 +1,4 @@
-"""Collects what a cell shows, in order and capped, as nbformat outputs, and hands it on while the cell runs."""
+"""Collects what a cell shows, in order and capped, and hands it on while the cell runs."""
 
 from __future__ import annotations
 

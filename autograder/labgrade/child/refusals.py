@@ -1,8 +1,8 @@
 """What a student's cell may ask for and does not get while grading: one clear line, and the cell goes on.
 
-The system refuses to start programs anyway (see ``labgrade.confine``). Here an honest cell that tries is spared the
-error: a command counts as one that was not found. Libraries that start programs get the system's own answer, which
-they know how to handle.
+The system refuses to start programs anyway (see ``labgrade.confine``). Here an honest cell that tries is
+spared the error: a command counts as one that was not found. Libraries that start programs get the system's
+own answer, which they know how to handle.
 """
 
 from __future__ import annotations

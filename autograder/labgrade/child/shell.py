@@ -152,7 +152,7 @@ class StudentShell(InteractiveShell):
         return SList() if split else ""
 
 
-def warm_shell() -> StudentShell:
+def warm_shell() -> Any:
     """Make the shell, and run a cell in it, so that no child pays for what happens once.
 
     Returns:

@@ -1,1 +1,1 @@
-"""The trusted side: walks through a notebook, asks the student's process, and decides what each test is worth."""
+"""The trusted side: walks through a notebook, asks the student's process, judges the tests."""

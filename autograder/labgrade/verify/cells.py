@@ -54,7 +54,7 @@ def _is_test(statement: ast.stmt) -> bool:
 
 
 def judge_value(value: Any, max_points: float) -> Verdict:
-    """Apply nbgrader's rule to the value of a cell that raised nothing; what is no number of points gives 0."""
+    """Apply nbgrader's rule to a cell's last value; what is no number of points gives 0."""
     if value is None:
         return Verdict(max_points)
     kind = type(value)
@@ -136,7 +136,7 @@ def run_test_cell(
     namespace[_BEGIN] = on_begin
     try:
         if test.body is None:
-            raise test.error or SyntaxError
+            raise test.error or SyntaxError  # noqa: TRY301 - handled with the others below
         with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown), alarm:
             on_begin("")
             exec(test.body, namespace)  # noqa: S102 - the instructor's own text
@@ -185,7 +185,8 @@ class _Alarm:
     def start(self) -> None:
         """Begin to count again."""
         if self._armed:
-            # A call that waits for the student has its own deadline at limit_s; this one is for the test's own loops.
+            # A call that waits for the student has its own deadline at limit_s; this one is for the test's
+            # own loops.
             signal.setitimer(signal.ITIMER_REAL, self._limit_s + 3.0)
 
     def __enter__(self) -> None:

@@ -24,7 +24,7 @@ class _Across(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
-        from labgrade.verify.student import StudentGoneError
+        from labgrade.verify.faults import StudentGoneError
 
         if ctx.epoch != ctx.student.epoch:
             raise StudentGoneError("this result was lost when the student's process had to be started again")

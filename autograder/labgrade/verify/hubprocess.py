@@ -87,7 +87,8 @@ class HubProcess(HubLink):
         super().__init__(ours)
         self._process: subprocess.Popen[bytes] | None = None
         self._started = threading.Event()
-        # The system ends the warm process with the *thread* that started it: this one lives as long as it does.
+        # The system ends the warm process with the *thread* that started it: this one lives as long as it
+        # does.
         threading.Thread(target=self._keep, args=(theirs, settings), name="labgrade-hub", daemon=True).start()
 
     def _keep(self, theirs: socket.socket, settings: Settings) -> None:

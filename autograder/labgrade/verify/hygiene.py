@@ -1,8 +1,8 @@
 """Whether one submission's tests could leave anything behind for the next one's.
 
-A judge of its own, forked for each submission, forgets everything; it also costs a quarter of the time. Where it
-is plain that nothing can stay (given cells made only functions, constants and small data, tests change no
-settings), the verifier judges by itself and puts back what it can see.
+A judge of its own, forked for each submission, forgets everything; it also costs a quarter of the time.
+Where it is plain that nothing can stay (given cells made only functions, constants and small data, tests
+change no settings), the verifier judges by itself and puts back what it can see.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Test cells that run in the student's process, as nbgrader runs all of them.
 
-Nothing there can be relied on, so each is followed by checks that must fail: if one of them passes, or a number
-comes back as another one, the student's code has meddled with checking, and the cell gets nothing.
+Nothing there can be relied on, so each is followed by checks that must fail: if one of them passes, or a
+number comes back as another one, the student's code has meddled with checking, and the cell gets nothing.
 """
 
 from __future__ import annotations

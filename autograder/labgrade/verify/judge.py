@@ -25,6 +25,7 @@ from labgrade.model import (
     TestCellRun,
 )
 from labgrade.verify.cells import TestCode, run_test_cell
+from labgrade.verify.faults import StudentGoneError
 from labgrade.verify.given import Given, seed_all
 from labgrade.verify.hubline import HubGoneError, HubLine
 from labgrade.verify.hygiene import fresh_copy
@@ -33,14 +34,14 @@ from labgrade.verify.modes import Modes
 from labgrade.verify.names import NotebookPlan
 from labgrade.verify.seeds import take_seeds
 from labgrade.verify.sources import StudentTexts
-from labgrade.verify.student import Student, StudentGoneError
+from labgrade.verify.student import Student
 from labgrade.wire import ChannelClosedError, CodecError
 
 __all__ = ["Judge", "PreparedLab"]
 
 Tell = Callable[[str, int, int, Any], None]
-"""Reports ``(kind, notebook, cell, value)``: ``at`` before a cell or test, then ``cell`` with a CellRun, ``test``
-with a TestCellRun, ``finding`` with a Finding; ``end`` when all is done."""
+"""Reports ``(kind, notebook, cell, value)``: ``at`` before a cell or test, then ``cell`` with a CellRun,
+``test`` with a TestCellRun, ``finding`` with a Finding; ``end`` when all is done."""
 
 
 @dataclass(frozen=True, slots=True)

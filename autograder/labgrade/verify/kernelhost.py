@@ -1,8 +1,8 @@
 """A process that runs one notebook in a Jupyter kernel, for languages that the warm process does not speak.
 
-It belongs to the grader; the kernel is a process of its own, confined where the machine allows it. Cells come in
-with the start, and what they show goes out cell by cell. A kernel that does not stop at a cell's limit, or dies, is
-started again, and the cells before are run again in it.
+It belongs to the grader; the kernel is a process of its own, confined where the machine allows it. Cells
+come in with the start, and what they show goes out cell by cell. A kernel that does not stop at a cell's
+limit, or dies, is started again, and the cells before are run again in it.
 """
 
 from __future__ import annotations

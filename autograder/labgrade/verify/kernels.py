@@ -1,4 +1,4 @@
-"""Notebooks in other languages than Python: run in a Jupyter kernel, judged by nbgrader's rule, failing closed."""
+"""Notebooks in other languages: run in a Jupyter kernel, judged by nbgrader's rule, failing closed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides which test cells of a lab can be verified apart: by their text, and by trying the lab's own solution."""
+"""Decides which test cells can be verified apart: by their text, and by trying the lab's solution."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def static_modes(plans: Iterable[NotebookPlan]) -> dict[Place, str]:
 
 
 def needs_trial(lab: LabSpec) -> bool:
-    """Tell whether a lab has plain assertion cells: cells with test functions are written to be verified apart."""
+    """Tell whether a lab has plain assertion cells; test functions are written to be verified apart."""
     return any(
         cell.is_test and not count_tests(cell.source)
         for notebook in lab.notebooks

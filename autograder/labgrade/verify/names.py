@@ -1,7 +1,8 @@
 """Which names of a notebook are the student's: decided from the instructor's text alone.
 
-A statement of a given cell runs in the trusted process, unless it needs something that answers bind; what answers
-bind, and what is computed from it, is the student's and is asked for. Names are followed statement by statement.
+A statement of a given cell runs in the trusted process, unless it needs something that answers bind; what
+answers bind, and what is computed from it, is the student's and is asked for. Names are followed
+statement by statement.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def to_python(source: str) -> str:
 def student_modules(
     given: Mapping[str, bytes], student: Mapping[str, bytes], notebook: NotebookSpec
 ) -> frozenset[str]:
-    """Name the modules that the student's process must import: files of the student, and what imports them."""
+    """Name the modules that the student's process must import: its own, and what imports them."""
     found = {_module_name(path) for path in student if path.endswith(".py")}
     for cell in notebook.cells:
         first = cell.source.lstrip().split("\n", 1)[0]

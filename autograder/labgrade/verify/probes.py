@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labgrade.verify.proxy import Proxy, student_of
+
+if TYPE_CHECKING:
+    from labgrade.verify.sources import StudentTexts
+    from labgrade.verify.student import Student
 
 __all__ = ["answer_probe"]
 
@@ -36,10 +40,16 @@ def answer_probe(proxy: Proxy, verb: str, *args: Any) -> Any:
     if verb == "numel":
         return int(student.ask("numel", proxy))
     if verb == "source":
-        return student.source_of(proxy)
+        return _texts_of(student).source_of(student.name_of(proxy))
     if verb == "uses":
-        return student.uses(proxy, *args)
+        return _texts_of(student).uses(student.name_of(proxy), *args)
     raise NotImplementedError(f"there is no probe {verb!r} while grading")
+
+
+def _texts_of(student: Student) -> StudentTexts:
+    if student.texts is None:
+        raise OSError("the student's text is not known")
+    return student.texts
 
 
 def _vjp(proxy: Proxy, inputs: tuple[Any, ...], cotangent: Any) -> tuple[Any, ...]:

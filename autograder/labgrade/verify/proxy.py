@@ -1,8 +1,9 @@
-# ruff: noqa: D105, RET503 - a magic method does, over there, what its name says; _refuse never returns
+# ruff: noqa: D102, D105, RET503 - a magic method does, over there, what its name says; _refuse never returns
 """What stands in the trusted process for a function, class, module or object of the student's.
 
-A proxy does what it is told to do by name (call, attribute, item, length, iteration), over there. Everything by
-which an object could decide about itself is refused: comparing, truth, arithmetic, and names with an underscore.
+A proxy does what it is told to do by name (call, attribute, item, length, iteration), over there.
+Everything by which an object could decide about itself is refused: comparing, truth, arithmetic, and
+names with an underscore.
 """
 
 from __future__ import annotations
@@ -132,8 +133,8 @@ class Proxy:
             parameters.append(inspect.Parameter(name, inspect._ParameterKind(kind), default=value))
         return inspect.Signature(parameters)
 
-    @property
-    def __class__(self) -> Any:  # type: ignore[override]  # type(proxy) is Proxy for those who must know
+    @property  # type: ignore[misc]  # object's can be set; nobody sets this one
+    def __class__(self) -> Any:
         """The nearest public class, so that ``isinstance(model, nn.Module)`` can be written."""
         found = _public_bases(self) if _kind(self) != "class" else ()
         return found[0] if found else Proxy
@@ -227,7 +228,7 @@ def _expect(value: Any, kind: type, what: str) -> Any:
 
 
 def _public_bases(proxy: Proxy) -> tuple[type, ...]:
-    """Return the classes that are named, as the trusted process has them; nothing that could pass for data."""
+    """Return the named classes as the trusted process has them; nothing that could pass for data."""
     found = []
     for text in _read(proxy, "_sq_bases"):
         module, _, name = text.partition(":")

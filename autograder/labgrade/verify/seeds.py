@@ -1,6 +1,7 @@
 """A test that seeds the random numbers seeds those of the student's process too, before its next question.
 
-Only the seed crosses, and only this way: what the student's code does with its generators changes nothing here.
+Only the seed crosses, and only this way: what the student's code does with its generators changes nothing
+here.
 """
 
 from __future__ import annotations

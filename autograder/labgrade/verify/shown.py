@@ -1,4 +1,4 @@
-"""What a cell has shown, put together from the events that its process sends; capped here, whatever is sent."""
+"""What a cell has shown, put together from the events of its process; capped, whatever it sends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the student's text says, from the files and cells that the grader itself holds, never from the child."""
+"""What the student's text says: from files and cells that the grader holds, never from the child."""
 
 from __future__ import annotations
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import builtins
-import os
 import signal
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, NoReturn
 
 from labkit.checks.judge import TestTimeout
 
 from labgrade.model import CellRun, CellState, Limits
+from labgrade.verify.faults import StudentGoneError, StudentTimeoutError, raise_described, why_ended
 from labgrade.verify.hubline import ChildProcess, HubLine
+from labgrade.verify.inputs import InputEncoder
+from labgrade.verify.loosetext import LooseText
 from labgrade.verify.proxy import Proxy, reference_of, type_name_of
+from labgrade.verify.publicnames import public_name
 from labgrade.verify.seeds import take_seeds
 from labgrade.verify.shown import Shown, error_output, timeout_output
 from labgrade.verify.sources import StudentTexts
@@ -33,48 +34,17 @@ from labgrade.wire import (
 )
 from labgrade.wire.tags import Tag
 
-__all__ = ["Student", "StudentError", "StudentGoneError", "StudentTimeoutError"]
+__all__ = ["Student"]
 
 _GRACE_S = 2.0
 _START_S = 30.0
 _MAX_REPLAYS = 5
 # A cell that took too long will do so again: a second run gets this part of the limit, for how it begins.
 _SECOND_TRY = 0.05
-_PUBLIC_PACKAGES = frozenset({"numpy", "torch", "math", "cmath", "operator", "builtins", "scipy"})
-
-
-class StudentGoneError(RuntimeError):
-    """The student's process ended, or broke the rules of the connection, while it was asked."""
-
-
-class StudentTimeoutError(TestTimeout):
-    """The student's code did not finish in time; labkit counts it as the end of the test's time."""
-
-    def __init__(self, limit_s: float, how: str = "") -> None:
-        super().__init__(limit_s)
-        self.args = (f"the student's code did not finish within {limit_s:g} s{how}",)
-
-
-class StudentError(Exception):
-    """An exception of the student's own whose builtin type has no better match."""
 
 
 class _MalformedError(Exception):
     """A message that no child of ours sends."""
-
-
-class _InputEncoder(Encoder):
-    """Notes each tensor that needs a gradient, in the order in which the other side decodes them."""
-
-    def __init__(self, opaque: Callable[[Any], list[Any]], noted: list[Any]) -> None:
-        super().__init__(opaque)
-        self._noted = noted
-
-    def node(self, value: Any, depth: int) -> Any:
-        node = super().node(value, depth)
-        if type(node) is list and node[0] == Tag.TENSOR and node[3] & 1:
-            self._noted.append(value)
-        return node
 
 
 @dataclass
@@ -111,7 +81,7 @@ class Student:
     heartbeat: Callable[[], None] = lambda: None
     _channel: Channel | None = None
     _process: ChildProcess | None = None
-    _text: Any = None
+    _text: LooseText | None = None
     _last_text: str = ""
     _request: int = 0
     _roots: dict[tuple[int, int], tuple[str, Any]] = field(default_factory=dict)
@@ -124,9 +94,8 @@ class Student:
     last_cause: str = ""
 
     def __post_init__(self) -> None:
+        """Make the decoder, which knows this process's objects."""
         self._decoder = Decoder(self._from_node)
-
-    # ---- life ----
 
     @property
     def is_alive(self) -> bool:
@@ -136,7 +105,7 @@ class Student:
     def start(self) -> None:
         """Start a process with the submission's files; HubGoneError if there is none to be had."""
         ours, theirs = socket.socketpair()
-        self._text = tempfile.TemporaryFile() if not hasattr(os, "memfd_create") else _memory_file()
+        self._text = LooseText(self.limits.output_kib * 1024)
         with theirs:
             self._process = self.line.fork(dict(self.launch), [theirs.fileno(), self._text.fileno()])
         self._channel = Channel(ours)
@@ -222,7 +191,7 @@ class Student:
             return shown.run(CellState.TIMED_OUT, started, count)
         except StudentGoneError as error:
             self.stop()
-            state, message = _why_ended(self.last_exit, self.last_cause, str(error))
+            state, message = why_ended(self.last_exit, self.last_cause, str(error))
             shown.add_text("stdout", self._written())
             shown.outputs.append(error_output("DeadKernelError", message))
             return shown.run(state, started, count)
@@ -237,7 +206,7 @@ class Student:
         return shown.run(state, started, count)
 
     def remember(self, source: str, count: int) -> None:
-        """Count a cell among those that have been answered, and run it again with them when there is a need."""
+        """Count a cell among those to run again in a process that has to be started again."""
         self._transcript.append((source, count))
         if self._channel is not None:
             self.stop()
@@ -247,12 +216,7 @@ class Student:
         if self._text is None:
             text, self._last_text = self._last_text, ""
             return text
-        size = os.fstat(self._text.fileno()).st_size
-        if not size:
-            return ""
-        data = os.pread(self._text.fileno(), min(size, self.limits.output_kib * 1024), 0)
-        os.ftruncate(self._text.fileno(), 0)
-        return data.decode("utf-8", "replace")
+        return self._text.take()
 
     # ---- questions ----
 
@@ -267,13 +231,12 @@ class Student:
         """
         if self._channel is None:
             self._revive()
-        if self.deadline is None:
-            self.deadline = time.monotonic() + self.limits.cell_s
-            try:
-                return self._ask(operation, args)
-            finally:
-                self.deadline = None
-        return self._ask(operation, args)
+        saved = self.deadline
+        self.deadline = saved or time.monotonic() + self.limits.cell_s
+        try:
+            return self._ask(operation, args)
+        finally:
+            self.deadline = saved
 
     def _ask(self, operation: str, args: tuple[Any, ...]) -> Any:
         seeds = take_seeds()
@@ -282,28 +245,12 @@ class Student:
         self._inputs, self._remote = [], []
         kind, payload = self._exchange("ask", (operation, args, seeds, with_grad), None)
         if kind == "raise":
-            self._raise(payload)
-        if self._remote:
-            from labgrade.verify.gradients import attach_gradients
+            raise_described(payload)
+        if not self._remote:
+            return payload
+        from labgrade.verify.gradients import attach_gradients
 
-            return attach_gradients(self, payload, self._remote, self._inputs)
-        return payload
-
-    def _raise(self, described: Any) -> NoReturn:
-        builtin, own, message, trace = described
-        kind = vars(builtins).get(builtin)
-        if not (isinstance(kind, type) and issubclass(kind, BaseException)) or not issubclass(
-            kind, Exception
-        ):
-            raise StudentError(f"{own}: {message}")
-        if kind in (UnicodeDecodeError, UnicodeEncodeError, UnicodeTranslateError):
-            kind = ValueError
-        text = message if own == builtin else f"{own}: {message}"
-        error: Exception = kind(text) if text else kind()
-        error.__dict__["student_traceback"] = str(trace)
-        raise error
-
-    # ---- messages ----
+        return attach_gradients(self, payload, self._remote, self._inputs)
 
     def _exchange(self, operation: str, arguments: Any, on_event: Callable[[Any], None] | None) -> Any:
         channel = self._channel
@@ -311,13 +258,13 @@ class Student:
             raise StudentGoneError("the student's process has ended")
         self._request += 1
         number = self._request
-        header, buffers = _InputEncoder(self._to_node, self._inputs).encode((number, operation, arguments))
+        header, buffers = InputEncoder(self._to_node, self._inputs).encode((number, operation, arguments))
         try:
             channel.send(header, buffers, self.deadline)
             while True:
                 answer, kind, payload = self._receive(channel)
                 if answer != number:
-                    raise ProtocolError("an answer to something else")
+                    raise ProtocolError("an answer to something else")  # noqa: TRY301 - handled with the others below
                 if kind == "ok":
                     return payload
                 if kind == "refused":
@@ -327,7 +274,7 @@ class Student:
                 elif kind == "callback":
                     self._serve_callback(channel, number, payload)
                 elif kind != "event":
-                    raise ProtocolError("an unknown kind of message")
+                    raise ProtocolError("an unknown kind of message")  # noqa: TRY301 - handled with the others below
         except DeadlinePassedError:
             return self._on_deadline(channel, number, on_event)
         except (KeyboardInterrupt, TestTimeout):
@@ -336,7 +283,7 @@ class Student:
             raise
         except (ChannelClosedError, ProtocolError, _MalformedError) as error:
             self.stop()
-            raise StudentGoneError(_why_ended(self.last_exit, self.last_cause, str(error))[1]) from None
+            raise StudentGoneError(why_ended(self.last_exit, self.last_cause, str(error))[1]) from None
 
     def _receive(self, channel: Channel) -> tuple[int, str, Any]:
         header, raw = channel.receive(self.deadline)
@@ -344,9 +291,9 @@ class Student:
             message = self._decoder.decode(header, raw)
         except CodecError as error:
             raise _MalformedError(str(error)) from None
-        if type(message) is not tuple or len(message) != 3 or type(message[1]) is not str:
-            raise _MalformedError("not a message")
-        return message
+        if type(message) is tuple and len(message) == 3 and type(message[1]) is str:
+            return message
+        raise _MalformedError("not a message")
 
     def _on_deadline(self, channel: Channel, number: int, on_event: Callable[[Any], None] | None) -> NoReturn:
         lives = self._quieten(channel, number, on_event)
@@ -391,12 +338,10 @@ class Student:
             header, buffers = Encoder().encode((number, "returned", described))
         channel.send(header, buffers, self.deadline)
 
-    # ---- values that are not plain ----
-
     def _to_node(self, value: Any) -> list[Any]:
         if type(value) is Proxy:
             return [Tag.REFERENCE, self._number_now(value)]
-        public = _public_name(value)
+        public = public_name(value)
         if public is not None:
             return [Tag.PUBLIC, *public]
         if callable(value):
@@ -440,18 +385,6 @@ class Student:
         question = self._roots.get(reference_of(proxy))
         return str(question[1][0][0]) if question is not None else type_name_of(proxy)
 
-    def source_of(self, proxy: Proxy) -> str:
-        """Return the text of a function or class of the student's."""
-        if self.texts is None:
-            raise OSError("the student's text is not known")
-        return self.texts.source_of(self.name_of(proxy))
-
-    def uses(self, proxy: Proxy, forbidden: Sequence[str]) -> tuple[str, ...]:
-        """Return the forbidden names that a function or class of the student's uses."""
-        if self.texts is None:
-            raise OSError("the student's text is not known")
-        return self.texts.uses(self.name_of(proxy), forbidden)
-
     def _from_node(self, node: list[Any]) -> Any:
         if node[0] == Tag.REMOTE_TENSOR and len(node) == 3 and type(node[1]) is int:
             tensor = self._decoder.value(node[2], 1)
@@ -464,56 +397,3 @@ class Student:
         if type(number) is not int or not all(type(text) is str for text in texts):
             raise CodecError("a wrong object")
         return Proxy(self, number, kind, type_name, tuple(bases))
-
-
-def _memory_file() -> Any:
-    return os.fdopen(os.memfd_create("output", os.MFD_CLOEXEC), "w+b", buffering=0)
-
-
-def _public_name(value: Any) -> tuple[str, str] | None:
-    """Return module and name of a function or class of a public library, None for anything else."""
-    if isinstance(value, ModuleType):
-        return None
-    module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
-    if isinstance(value, BuiltinFunctionType) and getattr(value, "__self__", None) is not None:
-        owner = value.__self__
-        # Functions of C modules name no module of theirs: torch.tanh, math.sqrt.
-        module = owner.__name__ if isinstance(owner, ModuleType) else _module_of_builtin(value)
-    elif not isinstance(value, (type, FunctionType, BuiltinFunctionType)) and type(value).__name__ != "ufunc":
-        return None
-    name = name or getattr(value, "__name__", None)
-    if not isinstance(module, str) and isinstance(name, str):
-        module = "numpy" if type(value).__name__ == "ufunc" else _module_of_builtin(value)
-    if (
-        not isinstance(module, str)
-        or not isinstance(name, str)
-        or module.split(".")[0] not in _PUBLIC_PACKAGES
-    ):
-        return None
-    found: Any = sys.modules.get(module)
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    return (module, name) if found is value else None
-
-
-def _module_of_builtin(value: Any) -> str | None:
-    torch = sys.modules.get("torch")
-    if torch is not None and getattr(torch, getattr(value, "__name__", ""), None) is value:
-        return "torch"
-    return None
-
-
-def _why_ended(code: int | None, cause: str, otherwise: str) -> tuple[CellState, str]:
-    """Return the state and the sentence for a process that ended by itself or was ended by a limit."""
-    if code is None:
-        return CellState.KILLED, f"the student's process ended ({otherwise})"
-    if cause == "memory":
-        return CellState.OUT_OF_MEMORY, "the submission's processes took more memory than they may together"
-    if cause == "cpu":
-        return CellState.TIMED_OUT, "the submission used more CPU time than it may"
-    if code == -signal.SIGSEGV:
-        return CellState.KILLED, "the student's process crashed (segmentation fault)"
-    if code < 0:
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
-        return CellState.KILLED, f"the student's process was ended by {name}"
-    return CellState.KILLED, f"the student's process ended by itself with code {code}"

@@ -1,7 +1,7 @@
 """NumPy arrays and scalars, torch tensors, dtypes and sizes, as nodes of a message.
 
-Neither library is imported here: a value of theirs can exist only where they are loaded already, and a process
-that must decode them loads them first.
+Neither library is imported here: a value of theirs can exist only where they are loaded already, and a
+process that must decode them loads them first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from labgrade.wire.tags import CodecError, Tag
 
 if TYPE_CHECKING:
-    from labgrade.wire.codec import Decoder, Encoder
+    from labgrade.wire.decoder import Decoder
+    from labgrade.wire.encoder import Encoder
 
 __all__ = ["DECODERS", "encode"]
 
@@ -111,7 +112,7 @@ def _encode_tensor(encoder: Encoder, value: Any, torch: Any) -> list[Any] | None
         raw = plain.reshape(-1).view(torch.uint8).numpy().data if size else b""
         flags = int(value.requires_grad) | 2 * int(type(value) is torch.nn.Parameter)
         node = [Tag.TENSOR, name, list(value.shape), flags, encoder.add_raw(raw, size)]
-        gradient = value.grad if flags & 1 and value.is_leaf else None
+        gradient: Any = value.grad if flags & 1 and value.is_leaf else None
         if type(gradient) is torch.Tensor:
             node.append(_encode_tensor(encoder, torch.Tensor.detach(gradient), torch))
         return node

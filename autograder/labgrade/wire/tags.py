@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
-__all__ = ["MAX_DEPTH", "MAX_HEADER_BYTES", "MAX_INT_BITS", "MAX_NODES", "MAX_RAW_BYTES", "CodecError", "Tag"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_HEADER_BYTES",
+    "MAX_INT_BITS",
+    "MAX_NODES",
+    "MAX_RAW_BYTES",
+    "PLAIN_TYPES",
+    "CodecError",
+    "Node",
+    "Tag",
+]
+
+Node = Any
+"""What msgpack holds: None, bool, int, float, str, bytes, or a list that begins with a tag."""
 
 MAX_RAW_BYTES = 32 * 1024 * 1024
 """Array and text bytes of one message."""
@@ -58,3 +72,21 @@ class Tag(IntEnum):
     CALLBACK = 52
     PUBLIC = 53
     REMOTE_TENSOR = 54
+
+
+_PLAIN: tuple[type[Any], ...] = (
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    list,
+    tuple,
+    dict,
+    set,
+    frozenset,
+    range,
+)
+PLAIN_TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in (*_PLAIN, slice, object, type(None))}
+"""Types that may be named on the wire; each is the same harmless type on both sides."""
