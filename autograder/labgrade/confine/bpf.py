@@ -8,14 +8,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-__all__ = ["Program", "argument_high", "argument_low", "errno_verdict"]
+__all__ = ["Program", "argument_low", "errno_verdict"]
 
 LOAD = 0x20  # BPF_LD | BPF_W | BPF_ABS
 JUMP_IF_EQUAL = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
 JUMP_IF_GREATER_OR_EQUAL = 0x35  # BPF_JMP | BPF_JGE | BPF_K
 JUMP_IF_SET = 0x45  # BPF_JMP | BPF_JSET | BPF_K
 RETURN = 0x06  # BPF_RET | BPF_K
-AND = 0x54  # BPF_ALU | BPF_AND | BPF_K
 
 ALLOW = 0x7FFF_0000
 KILL_PROCESS = 0x8000_0000
@@ -35,11 +34,6 @@ def errno_verdict(code: int) -> int:
 def argument_low(index: int) -> int:
     """Return the offset of the low 32 bits of an argument (little-endian machines)."""
     return _ARGUMENTS_OFFSET + 8 * index
-
-
-def argument_high(index: int) -> int:
-    """Return the offset of the high 32 bits of an argument (little-endian machines)."""
-    return _ARGUMENTS_OFFSET + 8 * index + 4
 
 
 class Program:
@@ -121,8 +115,6 @@ def run(program: Program, data: bytes) -> int:
             accumulator = struct.unpack_from("=I", data, constant)[0]
         elif operation == RETURN:
             return constant
-        elif operation == AND:
-            accumulator &= constant
         else:
             taken = {
                 JUMP_IF_EQUAL: accumulator == constant,

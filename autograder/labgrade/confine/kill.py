@@ -10,7 +10,7 @@ from pathlib import Path
 
 from labgrade.confine.linux import has_syscalls, prctl
 
-__all__ = ["adopt_orphans", "end_group", "kill_descendants", "list_children"]
+__all__ = ["adopt_orphans", "kill_descendants", "list_children"]
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -65,11 +65,3 @@ def kill_descendants(patience_s: float = 2.0) -> bool:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(child, signal.SIGKILL)
         time.sleep(0.001)
-
-
-def end_group(pid: int) -> None:
-    """Kill a process and its process group (where there is no better means)."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-    with suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, signal.SIGKILL)
