@@ -2,9 +2,10 @@
 
     python tools/bench/bench_engine.py [--submissions 30] [--rounds 3] [--sandbox auto]
 
-The lab has 13 code cells: imports, five NumPy functions with hidden tests against torch, a figure. Every fourth
-submission is right, the others are wrong in different ways. Contenders take turns on the same submissions and must
-give the same scores. CPU time is of all processes; on a busy machine it says more than the clock.
+The lab has 13 code cells: imports, five NumPy functions with hidden tests against torch, a figure. Every
+fourth submission is right, the others are wrong in different ways. Contenders take turns on the same
+submissions and must give the same scores. CPU time is of all processes; on a busy machine it says more than
+the clock.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,11 @@ from labgrade.model import LabSpec, Limits, PreparedSubmission
 from labs import answer, given, make_lab, submit, test
 
 FUNCTIONS = {
-    "sigmoid": ("def sigmoid(x):\n    return 1 / (1 + np.exp(-x))", "torch.sigmoid(x)", "x = torch.randn(5, 7)"),
+    "sigmoid": (
+        "def sigmoid(x):\n    return 1 / (1 + np.exp(-x))",
+        "torch.sigmoid(x)",
+        "x = torch.randn(5, 7)",
+    ),
     "softmax": (
         "def softmax(x):\n    e = np.exp(x - x.max(-1, keepdims=True))\n    return e / e.sum(-1, keepdims=True)",
         "torch.softmax(x, -1)",
@@ -50,7 +56,11 @@ FUNCTIONS = {
         "q, k, v = torch.randn(4, 8), torch.randn(6, 8), torch.randn(6, 8)",
     ),
 }
-WRONG = ("raise NotImplementedError()", "def {name}(*args):\n    return args[0] * 0.5", "def {name}(*args):\n    return 1 / 0")
+WRONG = (
+    "raise NotImplementedError()",
+    "def {name}(*args):\n    return args[0] * 0.5",
+    "def {name}(*args):\n    return 1 / 0",
+)
 
 
 def make_bench_lab(figure: bool) -> LabSpec:
@@ -79,7 +89,10 @@ def test_{name}_many():
 check("{name}", points=2, tests=2)
 """
         cells.append(test(f"test-{name}", body, 2))
-    plot = "x = np.linspace(-3, 3, 50)\nplt.plot(x, np.tanh(x), label='tanh'); plt.legend(); plt.title('a curve')"
+    plot = (
+        "x = np.linspace(-3, 3, 50)\n"
+        "plt.plot(x, np.tanh(x), label='tanh'); plt.legend(); plt.title('a curve')"
+    )
     cells.append(given(plot if figure else "x = np.linspace(-3, 3, 50)\nprint(np.tanh(x).sum())"))
     cells.append(given("print('done')"))
     return make_lab(*cells)
@@ -126,6 +139,11 @@ def run_floor(lab: LabSpec, submission: PreparedSubmission) -> list[float]:
     return scores
 
 
+def run_engine(engine: Engine, lab: LabSpec, submission: PreparedSubmission) -> list[float]:
+    """Grade with the engine; return the scores."""
+    return [cell.score for cell in engine.run(lab, submission).notebooks[0].tests]
+
+
 def cpu_of(pids: list[int]) -> float:
     """Return CPU seconds of processes and of their children that have ended."""
     total = 0.0
@@ -135,7 +153,9 @@ def cpu_of(pids: list[int]) -> float:
     return total
 
 
-def measure(run: Callable[[PreparedSubmission], list[float]], work: list[PreparedSubmission], pids: list[int]) -> Any:
+def measure(
+    run: Callable[[PreparedSubmission], list[float]], work: list[PreparedSubmission], pids: list[int]
+) -> Any:
     """Return scores, and median wall and mean CPU milliseconds for one submission."""
     scores, walls = [], []
     before = cpu_of(pids)
@@ -173,17 +193,15 @@ def main() -> int:
             rows: dict[str, list[tuple[float, float]]] = {"floor": [], f"engine ({engine.level})": []}
             pids = engine.pids
 
-            def run_engine(submission: PreparedSubmission) -> list[float]:
-                return [cell.score for cell in engine.run(lab, submission).notebooks[0].tests]
-
             for _ in range(options.rounds):
-                floor_scores, *floor = measure(lambda s: run_floor(lab, s), work, [os.getpid()])
+                floor_scores, *floor = measure(partial(run_floor, lab), work, [os.getpid()])
                 rows["floor"].append(tuple(floor))
-                scores, *ours = measure(run_engine, work, pids)
+                scores, *ours = measure(partial(run_engine, engine, lab), work, pids)
                 rows[f"engine ({engine.level})"].append(tuple(ours))
                 if scores != floor_scores:
                     raise SystemExit(f"scores differ: {scores} and {floor_scores}")
-        print(f"{'with a figure' if figure else 'without figures'}; ready after {ready:.1f} s, first result after {first:.1f} s")
+        what = "with a figure" if figure else "without figures"
+        print(f"{what}; ready after {ready:.1f} s, first result after {first:.1f} s")
         base = statistics.median(row[1] for row in rows["floor"])
         for name, values in rows.items():
             wall, cpu = (statistics.median(row[part] for row in values) for part in (0, 1))
