@@ -35,7 +35,8 @@ FUNCTIONS = {
         "x = torch.randn(5, 7)",
     ),
     "softmax": (
-        "def softmax(x):\n    e = np.exp(x - x.max(-1, keepdims=True))\n    return e / e.sum(-1, keepdims=True)",
+        "def softmax(x):\n    e = np.exp(x - x.max(-1, keepdims=True))\n"
+        "    return e / e.sum(-1, keepdims=True)",
         "torch.softmax(x, -1)",
         "x = torch.randn(5, 7)",
     ),
@@ -47,11 +48,13 @@ FUNCTIONS = {
     "rnn": (
         "def rnn(W, U, b, c, h, x):\n    return np.tanh(x @ W.T + b + h @ U.T + c)",
         "torch.tanh(nn.functional.linear(x, W, b) + nn.functional.linear(h, U, c))",
-        "W, U = torch.randn(4, 3), torch.randn(4, 4)\n    b, c, h, x = (torch.randn(n) for n in (4, 4, 4, 3))",
+        "W, U = torch.randn(4, 3), torch.randn(4, 4)\n"
+        "    b, c, h, x = (torch.randn(n) for n in (4, 4, 4, 3))",
     ),
     "attention": (
         "def attention(q, k, v):\n    s = q @ k.T / np.sqrt(q.shape[-1])\n"
-        "    e = np.exp(s - s.max(-1, keepdims=True))\n    return (e / e.sum(-1, keepdims=True)) @ v",
+        "    e = np.exp(s - s.max(-1, keepdims=True))\n"
+        "    return (e / e.sum(-1, keepdims=True)) @ v",
         "nn.functional.scaled_dot_product_attention(q, k, v)",
         "q, k, v = torch.randn(4, 8), torch.randn(6, 8), torch.randn(6, 8)",
     ),
