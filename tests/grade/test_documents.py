@@ -18,7 +18,7 @@ def _codes() -> set[str]:
     """Return all codes of findings and errors that the modules of grading can give."""
     paths = [*PACKAGE.glob("*.py"), *(path for name in OURS for path in (PACKAGE / name).rglob("*.py"))]
     found = {code for path in paths for code in CODE.findall(path.read_text(encoding="utf-8"))}
-    gradebook = (PACKAGE / "record" / "gradebook.py").read_text(encoding="utf-8")
+    gradebook = (PACKAGE / "record" / "faults.py").read_text(encoding="utf-8")
     return found | set(re.findall(r'"(gradebook-[a-z-]+|disk-[a-z]+)"', gradebook))
 
 

@@ -17,7 +17,15 @@ from labgrade.course import CourseSettings
 from labgrade.errors import MachineError
 from labgrade.lab import Lab
 from labgrade.record import schema
-from labgrade.record.penalty import PenaltyRule, clip_penalty, parse_timestamp, penalty_rule, seconds_late
+from labgrade.record.faults import name_fault
+from labgrade.record.penalty import (
+    PenaltyRule,
+    clip_penalty,
+    notebook_score,
+    parse_timestamp,
+    penalty_rule,
+    seconds_late,
+)
 from labgrade.record.structure import LabRows, NotebookRows, read_lab_rows, write_lab_rows
 from labgrade.result import GradedNotebook, GradedSubmission, NotebookStatus
 
@@ -226,7 +234,7 @@ class Gradebook:
             with self._engine.begin() as connection:
                 yield connection
         except DatabaseError as error:
-            raise _name_fault(error, self.url) from error
+            raise name_fault(error, self.url) from error
 
     def _load_known(self, connection: Connection) -> None:
         owner, submitted, page = schema.submitted_assignment, schema.submitted_notebook, schema.notebook
@@ -294,7 +302,7 @@ class Gradebook:
             notebook_id = known.notebooks[notebook.name]
             value = None
             if late_s > 0:
-                score = _notebook_score(connection, notebook_id)
+                score = notebook_score(connection, notebook_id)
                 penalty = self._rule(result.student, score, late_s)
                 value = None if penalty is None else clip_penalty(penalty, score)
             connection.execute(
@@ -383,50 +391,3 @@ def _write(connection: Connection, rows: _Rows) -> None:
             comment.c.notebook_id == bindparam("notebook"), comment.c.cell_id == bindparam("cell")
         )
         connection.execute(where.values(auto_comment=bindparam("text")), rows.comment_changes)
-
-
-def _notebook_score(connection: Connection, notebook_id: str) -> float:
-    """Return a notebook's points as nbgrader counts them: by hand before automatic, plus extra credit."""
-    grade = schema.grade
-    total = 0.0
-    for row in connection.execute(
-        select(grade.c.auto_score, grade.c.manual_score, grade.c.extra_credit).where(
-            grade.c.notebook_id == notebook_id
-        )
-    ):
-        score = row.manual_score if row.manual_score is not None else row.auto_score
-        if score is not None:
-            total += score + (row.extra_credit or 0.0)
-    return total
-
-
-def _name_fault(error: DatabaseError, url: str) -> MachineError:
-    reason = str(error.orig)
-    known = (
-        (
-            "locked",
-            "gradebook-locked",
-            "another program holds the gradebook",
-            "close it (formgrader?) and run again",
-        ),
-        (
-            "readonly",
-            "gradebook-read-only",
-            "the gradebook may not be written",
-            "check who owns the file and its folder",
-        ),
-        (
-            "unable to open",
-            "gradebook-not-opened",
-            "the gradebook cannot be opened",
-            "check that its folder exists",
-        ),
-        ("disk is full", "disk-full", "the disk is full", "make room and run again"),
-        ("disk I/O", "disk-error", "the disk does not take the gradebook", "check the disk and run again"),
-        ("not a database", "gradebook-damaged", "the file is not a gradebook", "put a backup in its place"),
-        ("malformed", "gradebook-damaged", "the gradebook is damaged", "put a backup in its place"),
-    )
-    for sign, code, message, hint in known:
-        if sign in reason:
-            return MachineError(code, f"{message} ({reason}); what is graded stays in the journal", hint, url)
-    return MachineError("gradebook-error", f"the gradebook failed: {reason}", where=url)

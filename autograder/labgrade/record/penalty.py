@@ -8,10 +8,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Connection, select
+
 from labgrade.course import CourseSettings
 from labgrade.errors import UsageError
+from labgrade.record import schema
 
-__all__ = ["PenaltyRule", "clip_penalty", "parse_timestamp", "penalty_rule", "seconds_late"]
+__all__ = ["PenaltyRule", "clip_penalty", "notebook_score", "parse_timestamp", "penalty_rule", "seconds_late"]
 
 PenaltyRule = Callable[[str, float, float], float | None]
 """Student, score of the notebook, seconds late -> points to take off, or None."""
@@ -91,3 +94,18 @@ def seconds_late(timestamp: datetime | None, duedate: datetime | None, extension
     if timestamp is None or duedate is None:
         return 0.0
     return max(0.0, (timestamp - (duedate + (extension or timedelta()))).total_seconds())
+
+
+def notebook_score(connection: Connection, notebook_id: str) -> float:
+    """Return a notebook's points as nbgrader counts them: by hand before automatic, plus extra credit."""
+    grade = schema.grade
+    total = 0.0
+    for row in connection.execute(
+        select(grade.c.auto_score, grade.c.manual_score, grade.c.extra_credit).where(
+            grade.c.notebook_id == notebook_id
+        )
+    ):
+        score = row.manual_score if row.manual_score is not None else row.auto_score
+        if score is not None:
+            total += score + (row.extra_credit or 0.0)
+    return total
