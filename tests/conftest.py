@@ -7,5 +7,7 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--update-golden", action="store_true", help="Rewrite the golden files of tests/corpus, to be read in the diff."
+        "--update-golden",
+        action="store_true",
+        help="Rewrite the golden files of tests/corpus, to be read in the diff.",
     )
