@@ -67,7 +67,7 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from labkit import data, expect, friendly, needs, points, profile, seed
+from labkit import data, expect, friendly, needs, plots, points, profile, seed
 
 seed(17)
 friendly()
@@ -126,9 +126,15 @@ left.set(ylabel="share of all characters, %", title="The 30 most frequent charac
 lengths = [len(sentence) for sentence in corpus.train]
 right.hist(lengths, bins=range(30, 104, 2), color="#4477aa")
 right.set(xlabel="characters in a sentence", ylabel="sentences", title="Lengths")
-plt.show()
+plt.close(figure)  # the last line shows it, with a description for those who cannot see it
 print(f"{(np.cumsum(share) < 0.9).sum() + 1} characters make up 90 % of the text;")
 print(f"{sum(count == 0 for count in counts.values())} of the 95 do not occur in the training sentences.")
+plots.Plot(
+    figure,
+    alt=f"Left: bars of the 30 most frequent characters, falling from {shown[0]} with {100 * share[0]:.1f} % over "
+    f"{shown[1]} with {100 * share[1]:.1f} % to {100 * share[29]:.1f} %. Right: histogram of the lengths, from "
+    f"{min(lengths)} to {max(lengths)} characters.",
+)
 
 # %% [markdown]
 # <details>
@@ -362,18 +368,11 @@ history = train(
 
 # %%
 #!TAG SKIPQUESTEXEC
-epochs = [epoch["epoch"] for epoch in history]
-figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
-axes.plot(epochs, [epoch["train"] for epoch in history], "o-", color="#4477aa", label="training")
-axes.plot(epochs, [epoch["valid"] for epoch in history], "s--", color="#ee6677", label="validation")
-best = min(history, key=lambda epoch: epoch["valid"])
-axes.annotate(f"best: {best['valid']:.3f}", (best["epoch"], best["valid"]), xytext=(0, 12), textcoords="offset points")
-for limit, worth in ((2.5, 5), (2.0, 8), (1.5, 10)):
-    axes.axhline(limit, color="#888888", linewidth=0.8, linestyle=":")
-    axes.text(epochs[0], limit, f"{worth} points", color="#555555", fontsize=8, va="bottom")
-axes.set(xlabel="epoch", ylabel="nats per character", xticks=epochs)
-axes.legend()
-plt.show()
+plots.training_curves(
+    {name: [epoch[name] for epoch in history] for name in ("train", "valid")},
+    baselines={f"{worth} points": limit for limit, worth in ((2.5, 5), (2.0, 8), (1.5, 10))},
+    title="Loss in nats per character",
+)
 
 # %% [markdown]
 # # 6. The weights that you hand in
@@ -704,7 +703,14 @@ for label in axes.get_xticklabels()[-2:]:
     label.set_rotation(90)
 axes.set(ylabel="bits", title="What each character costs (· is a space)")
 axes.legend()
-plt.show()
+plt.close(figure)
+dearest = sorted(range(len(bits)), key=lambda step: -bits[step])[:3]
+plots.Plot(
+    figure,
+    alt=f"Bars of the bits for each character of {sentence.strip()!r}; mean {bits.mean():.2f}. The dearest are "
+    + ", ".join(f"{letters[step]!r} after {''.join(letters[:step])!r}" for step in sorted(dearest))
+    + ".",
+)
 
 # %% [markdown]
 # **Teacher forcing and its price.** In training, the model only ever reads true beginnings. When it writes, it reads its own, and one odd word leads to the next. The next cell measures this: it lets the model write 30 characters after a true beginning, and then asks a question that has an answer: what does the *true* rest cost after the true beginning, and after one that the model wrote itself?
@@ -766,7 +772,8 @@ for panel, name in zip(panels[0], names, strict=True):
             panel.plot(minutes, [e["valid"] for e in record["epochs"]], styles[kind], color=colours[kind], label=kind)
     panel.set(title=name, xlabel="CPU minutes", ylabel="validation loss, nats per character")
     panel.legend()
-plt.show()
+plt.close(figure)
+plots.Plot(figure, alt="Validation loss against CPU minutes, a falling line for each model; the table has the ends.")
 
 # %% [markdown]
 # For comparison, from the literature on the full set of 160,000 short texts: a plain RNN with 1,000 units 1.363 nats after five epochs; an LSTM 0.991 nats (1.43 bits).
