@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,15 +17,23 @@ TIMEOUT_MS = 60_000
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 
+COURSE = """
+[colab]
+notebook_url = "https://colab.research.google.com/github/example/course/blob/main/{lab}/{notebook}.ipynb"
+release_url = "https://example.org/course/{lab}.zip"
+"""
+
+
 @pytest.fixture
 def student_folder(tmp_path: Path) -> Path:
-    """The student version of lab 01, built by the real command."""
+    """The student version of lab 01 in a course with a Colab address, built by the real command."""
     from click.testing import CliRunner
     from labs.cli import main
 
-    result = CliRunner().invoke(
-        main, ["build", str(ROOT / "exercises" / "01-tensors"), "--out", str(tmp_path / "build")]
-    )
+    course = tmp_path / "course"
+    shutil.copytree(ROOT / "exercises" / "01-tensors", course / "01-tensors")
+    (course / "course.toml").write_text(COURSE, encoding="utf-8")
+    result = CliRunner().invoke(main, ["build", str(course / "01-tensors"), "--out", str(tmp_path / "build")])
     assert result.exit_code == 0, result.output
     return tmp_path / "build" / "student" / "01-tensors"
 
@@ -52,7 +61,7 @@ def type_over(page: Page, cell: Locator, text: str) -> None:
 def test_student_path_through_a_check_fails_then_passes(
     student_folder: Path, jupyterlab: Callable[[Path], object], browser: Browser
 ) -> None:
-    """A hint unfolds; a wrong answer fails with its likely cause; the right one passes."""
+    """The badge is there; a hint unfolds; a wrong answer fails and says why; the right one passes."""
     lab = jupyterlab(student_folder)
     page = browser.new_page(viewport={"width": 1200, "height": 1400})
     page.goto(f"{lab.url}/lab/tree/tensors.ipynb")  # type: ignore[attr-defined]
@@ -64,6 +73,10 @@ def test_student_path_through_a_check_fails_then_passes(
     expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first).to_be_attached(
         timeout=TIMEOUT_MS
     )
+
+    badge = page.locator("a[href*='colab.research.google.com']").first
+    expect(badge).to_be_visible(timeout=TIMEOUT_MS)
+    assert str(badge.get_attribute("href")).endswith("/01-tensors/tensors.ipynb")
 
     imports = cell_with(page, "from labkit import check, expect")
     run_cell(page, imports)

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import pytest
+from handmade_labs import answer, given, make_lab, submit, test
 from labgrade.model import Limits
-from labs import answer, given, make_lab, submit, test
 
 LAB = make_lab(
     given("import numpy as np\nimport torch\nimport math"),

@@ -14,8 +14,8 @@ from pathlib import Path
 import labgrade.engine
 import psutil
 import pytest
+from handmade_labs import answer, given, make_lab, submit, test
 from labgrade.model import CellState, Limits
-from labs import answer, given, make_lab, submit, test
 
 LAB = make_lab(
     answer("a", "x = 1"),
@@ -195,7 +195,7 @@ import sys
 sys.path.insert(0, {folder!r})
 from labgrade.engine import Engine
 from labgrade.model import Limits
-from labs import answer, make_lab, submit, test
+from handmade_labs import answer, make_lab, submit, test
 lab = make_lab(answer("a", "while True: pass"), test("t", "assert True"))
 with Engine(Limits(cell_s=60), preload=()) as engine:
     print("ready", flush=True)

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import pytest
+from handmade_labs import answer, make_lab, submit, test
 from labgrade.model import CellState
-from labs import answer, make_lab, submit, test
 
 LAB = make_lab(answer("a", "x = 1"), test("t", "assert x == 1"))
 CELLS = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from handmade_labs import answer, make_lab, submit, test
 from labgrade.model import CellState, Limits
-from labs import answer, make_lab, submit, test
 
 
 @pytest.fixture

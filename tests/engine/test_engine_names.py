@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 
 import pytest
+from handmade_labs import answer, given, make_lab, test
 from labgrade.verify.names import plan_notebook, student_modules, to_python
-from labs import answer, given, make_lab, test
 
 
 def plan(*cells, files=None, student_files=None):

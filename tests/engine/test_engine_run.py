@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import pytest
+from handmade_labs import answer, given, make_lab, submit, test
 from labgrade.model import CellState, Limits, Outcome
-from labs import answer, given, make_lab, submit, test
 
 RNN = make_lab(
     given("import numpy as np\nimport torch\nfrom torch import nn\nSIZE = 3"),

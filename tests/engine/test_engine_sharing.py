@@ -7,9 +7,9 @@ import signal
 import threading
 
 import pytest
+from handmade_labs import answer, make_lab, submit, test
 from labgrade.engine import Engine, share_hub
 from labgrade.model import Limits
-from labs import answer, make_lab, submit, test
 
 LAB = make_lab(answer("a", "x = 1"), test("t", "assert x == 1"))
 

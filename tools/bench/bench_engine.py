@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "engine"))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import psutil
+from handmade_labs import answer, given, make_lab, submit, test
 from labgrade.engine import Engine
 from labgrade.model import LabSpec, Limits, PreparedSubmission
-from labs import answer, given, make_lab, submit, test
 
 FUNCTIONS = {
     "sigmoid": (
