@@ -1,4 +1,4 @@
-"""Grades the attack corpus with plain nbgrader and with the engine, and writes the table of docs/attacks.md.
+"""Grades the attack corpus with plain nbgrader and with the engine, and writes a table of both.
 
     python tools/bench/attack_table.py [--only NAME …] [--jobs 2] [--timeout 150] [--out docs/attacks.md]
 
