@@ -4,8 +4,8 @@
 
 Plain `nbgrader autograde` gives each attack what it counts on: one account, one process. So that the attacks
 do not reach this machine, nbgrader as a whole runs in the confinement of this project: it has a copy of the
-course made for that one submission, no network, and the libraries read-only. An attack that fools nobody is
-marked in the table: it may have gone stale.
+course made for that one submission, no network, and the libraries read-only. An attack that fools nobody
+has the same number in both columns: it may have gone stale.
 """
 
 from __future__ import annotations

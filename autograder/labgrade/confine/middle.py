@@ -18,6 +18,7 @@ __all__ = ["enter_level"]
 
 
 def _make_box(policy: Policy) -> cgroup.Box:
+    cgroup.sweep()  # what middle processes left that were killed themselves
     place = cgroup.find()
     if place is None:
         raise ConfineError("cgroup", "it was writable before and is not any more")
