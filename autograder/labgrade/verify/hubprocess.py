@@ -150,6 +150,8 @@ def _environment() -> dict[str, str]:
         "HOME": os.environ.get("HOME", "/"),
         "LANG": "C.UTF-8",
         "OMP_NUM_THREADS": "1",
+        # An arena for each thread would reserve 64 MiB of the address space that the memory limit counts.
+        "MALLOC_ARENA_MAX": "2",
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "KERAS_BACKEND": "torch",
