@@ -7,8 +7,8 @@ may be used from a thread, and nothing that grading one submission does is there
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 import socket
 import tempfile
 import time
@@ -19,6 +19,7 @@ from types import TracebackType
 import msgspec
 
 from labgrade.child.settings import Settings
+from labgrade.confine import remove_tree
 from labgrade.model import CellState, Finding, LabSpec, Limits, PreparedSubmission, Severity, SubmissionRun
 from labgrade.verify.hubline import ChildProcess, HubGoneError
 from labgrade.verify.hubprocess import HubLink, HubProcess
@@ -131,7 +132,8 @@ class Engine:
     ) -> None:
         """End all processes of the engine."""
         self._stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            remove_tree(self.folder)
 
     @property
     def pids(self) -> list[int]:
@@ -227,7 +229,9 @@ class Engine:
                     break
                 results.take(header.decode(), raw)
         finally:
-            shutil.rmtree(work, ignore_errors=True)
+            # Folders nested thousands deep are no obstacle; what a dying child holds goes with the engine's own.
+            with contextlib.suppress(OSError):
+                remove_tree(work)
         code = msgspec.msgpack.decode(raw, type=int)
         if code == _LOST_HUB:
             raise HubGoneError("the warm process has ended")
