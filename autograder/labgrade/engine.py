@@ -229,7 +229,7 @@ class Engine:
                     break
                 results.take(header.decode(), raw)
         finally:
-            # Folders nested thousands deep are no obstacle; what a dying child holds goes with the engine's own.
+            # A very deep tree is no obstacle; what a dying child still holds goes with the engine's folder.
             with contextlib.suppress(OSError):
                 remove_tree(work)
         code = msgspec.msgpack.decode(raw, type=int)
