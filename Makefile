@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 export KERAS_BACKEND ?= torch
 PACKAGES := exercises/labkit tools/labbuild tools/labs autograder/labgrade
 
-.PHONY: help install demo test lint format test-slow test-network bench clean
+.PHONY: help install demo test lint format test-slow test-network bench results clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ test-network: install  ## tests that ask a package registry
 
 bench: install  ## measure builds and grading beside their peers (minutes)
 	@for bench in tools/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
+
+results: install  ## write docs/results.md from the records of the trainings
+	@$(BIN)/python tools/results/make_results.py
 
 clean:  ## remove what was built (keeps .venv)
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
