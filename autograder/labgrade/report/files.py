@@ -14,6 +14,7 @@ import msgspec
 from labgrade.errors import MachineError
 from labgrade.model import Finding, LabSpec
 from labgrade.report.questions import points_by_question, questions_of
+from labgrade.report.reading import FORMAT
 from labgrade.report.table import format_points
 from labgrade.result import GradedSubmission
 
@@ -40,11 +41,12 @@ def write_json(
     """
     questions = questions_of(spec)
     head = {
+        "format": FORMAT,
         "lab": spec.name,
         "lab_digest": spec.digest,
         **about,
         "findings": list(findings),
-        "questions": [{"id": question.id, "max_score": question.max_score} for question in questions],
+        "questions": questions,
     }
     with _replaced(path) as file:
         file.write(msgspec.json.encode(head)[:-1] + b',\n"submissions": [')
