@@ -295,6 +295,57 @@ def test_companion_module_is_verified_apart(engine, text, expected):
     assert scores(run) == {"test-rnn": expected}
 
 
+HIDES = b"from torch import nn\ndef f(x): return nn.RNN(1, 1) and 2 * x\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"implementation.py": b"from mine import f\ndef rnn(x): return f(x)\n", "mine.py": HIDES}, 1),
+        ({"implementation.py": b"import mine as m\ndef rnn(x): return m.f(x)\n", "mine.py": HIDES}, 1),
+        ({"implementation.py": b"from mine import f as rnn\n", "mine.py": HIDES}, 1),
+        ({"implementation.py": b"from mine import *\nrnn = f\n", "mine.py": HIDES}, 1),
+        ({"implementation.py": b"from a.b import f as rnn\n", "a/b.py": b"from .c import f\n", "a/c.py": HIDES}, 1),
+        (
+            {
+                "implementation.py": b"import sys\nsys.path.insert(0, 'deep')\nimport mine\ndef rnn(x): return mine.f(x)\n",
+                "deep/mine.py": HIDES,
+                "mine.py": b"def f(x): return 2 * x\n",
+            },
+            1,
+        ),
+        (
+            {
+                "implementation.py": b"open('made.py', 'w').write('def f(x): return 2 * x')\n"
+                b"import made\ndef rnn(x): return made.f(x)\n"
+            },
+            1,
+        ),
+        ({"implementation.py": b"from mine import g as rnn\n", "mine.py": HIDES + b"def g(x): return 2 * x\n"}, 2),
+        ({"implementation.py": b"from mine import f as rnn\n", "mine.py": b"def f(x): return 2 * x\n", "old/mine.py": HIDES}, 2),
+        ({"implementation.py": b"import math\ndef rnn(x): return int(math.ldexp(x, 1))\n", "mine.py": HIDES}, 2),
+    ],
+)  # fmt: skip
+def test_layer_hidden_in_a_file_of_the_students_is_found(engine, files, expected):
+    """Modules that the student handed in beside the lab's are read too, and only what an answer reaches counts."""
+    assert scores(engine.run(MODULE, submit(MODULE, files=files))) == {"test-rnn": expected}
+
+
+def test_layer_hidden_in_a_file_that_a_cell_writes_is_found(engine):
+    """``%%writefile`` and ``%run`` give the notebook code as well as cells do."""
+    lab = make_lab(
+        answer("a", "def rnn(x): return 2 * x"),
+        test(
+            "t", "from labkit import probe\nassert rnn(1) == 2\nassert not probe.uses(rnn, ['torch.nn.RNN'])"
+        ),
+    )
+    hides = HIDES.decode()
+    written = submit(lab, {"a": "from mine import f as rnn"}, extra=[(0, f"%%writefile mine.py\n{hides}")])
+    assert scores(engine.run(lab, written)) == {"t": 0}
+    ran = submit(lab, {"a": "%run mine.py\ndef rnn(x): return f(x)"}, files={"mine.py": HIDES})
+    assert scores(engine.run(lab, ran)) == {"t": 0}
+
+
 def test_cell_that_needs_its_process_is_found_by_the_solution(engine):
     """A test of an effect on its argument passes for the solution only in its process: so it runs there."""
     lab = one("v = [3, 1, 2]\nmy_sort(v)\nassert v == [1, 2, 3]", "def my_sort(v): v.sort()")

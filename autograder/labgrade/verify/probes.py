@@ -42,7 +42,7 @@ def answer_probe(proxy: Proxy, verb: str, *args: Any) -> Any:
     if verb == "source":
         return _texts_of(student).source_of(student.name_of(proxy))
     if verb == "uses":
-        return _texts_of(student).uses(student.name_of(proxy), *args)
+        return _texts_of(student).uses(student.name_of(proxy), *args, module=student.module_of(proxy))
     raise NotImplementedError(f"there is no probe {verb!r} while grading")
 
 

@@ -385,6 +385,11 @@ class Student:
         question = self._roots.get(reference_of(proxy))
         return str(question[1][0][0]) if question is not None else type_name_of(proxy)
 
+    def module_of(self, proxy: Proxy) -> str:
+        """Return the student's module in which an object was found, "" for the notebook."""
+        question = self._roots.get(reference_of(proxy))
+        return str(question[1][1]) if question is not None else ""
+
     def _from_node(self, node: list[Any]) -> Any:
         if node[0] == Tag.REMOTE_TENSOR and len(node) == 3 and type(node[1]) is int:
             tensor = self._decoder.value(node[2], 1)

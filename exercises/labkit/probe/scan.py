@@ -15,6 +15,7 @@ __all__ = ["scan"]
 _Resolver = Callable[[str], "str | None"]
 _Modules = Callable[[str], "Source | None"]
 _RUNS_TEXT = frozenset({"eval", "exec", "compile"})
+_RUNS_FILE = frozenset({"run_path", "run_module", "exec_module", "load_module", "spec_from_file_location"})
 _BY_NAME = frozenset(
     {"getattr", "attrgetter", "methodcaller", "import_module", "__import__", "__getattribute__"}
 )
@@ -26,6 +27,7 @@ def scan(
     forbidden: Forbidden,
     resolve: _Resolver | None = None,
     module_of: _Modules = lambda name: None,
+    is_installed: Callable[[str], bool] = lambda name: True,
 ) -> bool:
     """Follow a top-level name through the source and report every name it reaches to ``forbidden``.
 
@@ -35,13 +37,14 @@ def scan(
         forbidden: is told what is met.
         resolve: asked for names that the text does not bind; gives a library path, or None.
         module_of: gives the text of a module of the student's by its dotted name, None for every other one.
+        is_installed: tells whether a package that is none of the student's is there at all.
 
     Returns:
         Whether the text defines the entry.
 
     """
     root = entry.split(".")[0]
-    walk = _Walk(source, forbidden, resolve, _Others(forbidden, module_of))
+    walk = _Walk(source, forbidden, resolve, _Others(forbidden, module_of, is_installed))
     if root in source.bindings:
         walk.follow(root)
         return True
@@ -56,9 +59,12 @@ def scan(
 class _Others:
     """The walks through the student's modules, begun when they are first met."""
 
-    def __init__(self, forbidden: Forbidden, module_of: _Modules) -> None:
+    def __init__(
+        self, forbidden: Forbidden, module_of: _Modules, is_installed: Callable[[str], bool]
+    ) -> None:
         self._forbidden = forbidden
         self._module_of = module_of
+        self.is_installed = is_installed
         self._walks: dict[str, _Walk | None] = {}
 
     def find(self, name: str) -> _Walk | None:
@@ -117,6 +123,8 @@ class _Walk:
                 return
         if words[0] in sys.stdlib_module_names or self._forbidden.is_watched(path):
             return
+        if not self.others.is_installed(words[0]):
+            self._forbidden.meet_obscure(f"import {words[0]} (its source cannot be read)")
         # Texts that were given together may be such a module and the cell that imports it.
         for word in words[1:]:
             if word in self.source.bindings:
@@ -195,7 +203,8 @@ class _Walk:
         if path is not None:
             self._meet(path)
         name = _last_word(node.func)
-        if isinstance(node.func, ast.Name) and name in _RUNS_TEXT and not self._is_bound(name):
+        runs_text = isinstance(node.func, ast.Name) and name in _RUNS_TEXT
+        if (runs_text or name in _RUNS_FILE) and not self._is_bound(name):
             self._forbidden.meet_obscure(f"{name}(…)")
         elif name in _BY_NAME and path is None:
             texts = [text for argument in node.args if (text := _constant_text(argument)) is not None]

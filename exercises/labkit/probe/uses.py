@@ -8,7 +8,7 @@ import inspect
 import linecache
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
@@ -26,6 +26,8 @@ def find_uses(
     entry: str,
     names: Iterable[str],
     modules: Mapping[str, str] | None = None,
+    *,
+    is_installed: Callable[[str], bool] = lambda name: True,
 ) -> tuple[str, ...]:
     """Return the forbidden names that a function or class in a text uses, directly or through its helpers.
 
@@ -34,6 +36,7 @@ def find_uses(
         entry: name of the function or class.
         names: as for ``probe.uses``.
         modules: dotted name -> text of the student's own modules that the texts may import.
+        is_installed: tells whether a package is no student's; code of one that is neither hides what it uses.
 
     Returns:
         Those of ``names`` that are used, then code that hides what it uses; also when the text does not
@@ -43,7 +46,7 @@ def find_uses(
     forbidden = Forbidden(names)
     source = Source.parse([texts] if isinstance(texts, str) else texts)
     own = {name: Source.parse([text]) for name, text in (modules or {}).items()}
-    if not scan(source, entry, forbidden, module_of=own.get):
+    if not scan(source, entry, forbidden, module_of=own.get, is_installed=is_installed):
         forbidden.meet_obscure(f"{entry} (its source cannot be read)")
     return forbidden.found()
 
