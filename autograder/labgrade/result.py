@@ -57,6 +57,7 @@ class GradedNotebook:
         cells: graded cells in the lab's order.
         comments: grade id of each answer and task that is in the notebook -> nbgrader's automatic comment.
         slowest_s: seconds of the slowest cell.
+        slowest_cell: its grade id, or its position ("#7").
 
     """
 
@@ -65,6 +66,7 @@ class GradedNotebook:
     cells: tuple[CellScore, ...] = ()
     comments: Mapping[str, str | None] = field(default_factory=dict)
     slowest_s: float = 0.0
+    slowest_cell: str = ""
 
 
 @dataclass(frozen=True, slots=True)

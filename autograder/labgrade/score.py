@@ -171,13 +171,21 @@ def _score_notebook(
         if prepared.spec is not None and (prepared.spec.solution or prepared.spec.task):
             silent = prepared.spec.grade_id in untouched and not prepared.spec.task
             comments[prepared.spec.grade_id] = NO_RESPONSE if silent else None
+    slowest = max(range(len(ran.cells)), key=lambda position: ran.cells[position].seconds, default=-1)
     return GradedNotebook(
         spec.name,
         NotebookStatus.GRADED,
         tuple(scores),
         comments,
-        max((cell.seconds for cell in ran.cells), default=0.0),
+        ran.cells[slowest].seconds if ran.cells else 0.0,
+        _cell_name(notebook, slowest) if ran.cells else "",
     )
+
+
+def _cell_name(notebook: PreparedNotebook, position: int) -> str:
+    """Return the grade id of a cell that ran, or its position in the notebook, from 1."""
+    cell = notebook.cells[position] if position < len(notebook.cells) else None
+    return cell.spec.grade_id if cell is not None and cell.spec and cell.spec.grade_id else f"#{position + 1}"
 
 
 def _score_test(
