@@ -21,6 +21,7 @@ from typing import Any
 
 from labkit.submit_models import MODEL_LIMIT_MIB, MODEL_SUFFIXES, inspect_model
 from labkit.submit_notebook import NotebookReport, Remark, read_module, read_notebook
+from labkit.submit_run import TRYING, try_notebook
 
 __all__ = ["Receipt", "hand_in"]
 
@@ -99,6 +100,7 @@ def hand_in(
     *,
     folder: str | Path = ".",
     limit_mib: float = MODEL_LIMIT_MIB,
+    run: bool = False,
 ) -> Receipt:
     """Check the notebook and its files and write ``LAB-submission.zip``.
 
@@ -108,11 +110,16 @@ def hand_in(
             unless files are given here.
         folder: where the lab lies.
         limit_mib: largest file of weights, in MiB.
+        run: also run the notebooks from top to bottom, in a copy of the folder and a fresh kernel, as
+            ``labs submit`` does; without it the saved outputs must tell.
 
     Returns:
         The receipt; it shows itself. Nothing is written if one of its remarks blocks.
 
     """
+    if TRYING in os.environ:
+        here = Remark("trial", "this cell", "does nothing while the notebook is tried")
+        return Receipt(None, "", {}, (), (), (here,))
     base = Path(notebook).parent if notebook is not None else Path(folder)
     reports = [read_notebook(path) for path in _find_notebooks(notebook, base)]
     remarks = [remark for report in reports for remark in report.remarks]
@@ -126,6 +133,8 @@ def hand_in(
     remarks += _file_remarks(chosen, limit_mib)
     if not files:
         remarks += _missing_models(reports, base)
+    if run and not any(remark.blocks for remark in remarks):
+        remarks += [remark for report in reports for remark in try_notebook(report.path)]
     remarks.sort(key=lambda remark: not remark.blocks)
     answered = tuple(id_ for report in reports for id_ in report.answered)
     untouched = tuple(id_ for report in reports for id_ in report.untouched)

@@ -13,6 +13,7 @@ from labkit.cli.submit import submit
 from labkit.submit import hand_in
 from labkit.submit_models import inspect_model
 from labkit.submit_notebook import read_module, read_notebook
+from labkit.submit_run import try_notebook
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.utils import compute_checksum
 from safetensors.torch import save_file
@@ -36,6 +37,7 @@ def _answer(source: str, grade_id: str = "rnn", released: str | None = None):
 
 
 def _write(path, *cells, run: bool = True):
+    path.parent.mkdir(exist_ok=True)
     for number, cell in enumerate(cells, 1):
         if cell.cell_type == "code" and run:
             cell.execution_count = number
@@ -233,7 +235,7 @@ def test_read_module_stubs_and_syntax_errors_are_named(tmp_path):
 def test_submit_command_json_gives_the_receipt(lab, monkeypatch):
     """`labs submit --json` prints one document and ends with 0 when all is well."""
     monkeypatch.chdir(lab)
-    result = CliRunner().invoke(submit, ["--json"])
+    result = CliRunner().invoke(submit, ["--json", "--no-run"])
     assert result.exit_code == 0, result.output
     assert json.loads(result.output)["answered"] == ["rnn"]
 
@@ -244,3 +246,37 @@ def test_submit_command_missing_notebook_is_wrong_usage(tmp_path, monkeypatch):
     result = CliRunner().invoke(submit, ["none.ipynb"])
     assert result.exit_code == 2
     assert "none.ipynb is not there" in result.output
+
+
+def test_submit_command_runs_the_notebook_in_a_copy_and_names_the_cell_that_fails(tmp_path, monkeypatch):
+    """Saved outputs look fine, but a name was only in the old kernel; the folder stays as it was."""
+    path = _write(
+        tmp_path / "lab" / "cells.ipynb",
+        _answer("width = 3", released="..."),
+        new_code_cell("open('made-by-a-cell.txt', 'w').close()"),
+        new_code_cell("from labkit.submit import hand_in\nassert hand_in().path is None"),
+        new_code_cell("hidden_state"),
+        new_code_cell("raise NotImplementedError('rnn')"),
+    )
+    monkeypatch.chdir(path.parent)
+    result = CliRunner().invoke(submit, ["--json"], catch_exceptions=False)
+    receipt = json.loads(result.output)
+    assert [(remark["code"], remark["where"]) for remark in receipt["remarks"]] == [
+        ("run-fails", "cells.ipynb, code cell 4"),
+        ("run-fails", "cells.ipynb, code cell 5"),
+    ]
+    assert "NameError: name 'hidden_state' is not defined" in receipt["remarks"][0]["message"]
+    assert sorted(file.name for file in path.parent.iterdir()) == ["cells.ipynb", "lab-submission.zip"]
+    assert result.exit_code == 1
+
+
+def test_try_notebook_waiting_cells_are_no_failures_and_slow_ones_are_named(tmp_path):
+    """A cell that waits for an answer is not reported again; a cell without end is."""
+    path = _write(
+        tmp_path / "cells.ipynb",
+        new_code_cell("error = ValueError()\nerror._render_traceback_ = lambda: ['○ Not answered yet: rnn']"),
+        new_code_cell("raise error"),
+        new_code_cell("import time\ntime.sleep(600)"),
+    )
+    remarks = try_notebook(path, timeout_s=6.0)
+    assert [(remark.code, remark.where) for remark in remarks] == [("run-slow", "cells.ipynb, code cell 3")]
