@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import textwrap
 from collections.abc import Iterable, Mapping
@@ -23,7 +24,7 @@ _MOVES_PATH = re.compile(r"\bsys\.path\b|\bchdir\b|%cd\b|\b__path__\b|\bsite\b")
 _RUNS_FILE = re.compile(r"(?m)^\s*%run\s+(?:-\w+\s+)*[\"']?([^\s\"']+\.py)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StudentTexts:
     """The texts that define a student's functions and classes.
 
@@ -50,12 +51,12 @@ class StudentTexts:
             module: of the student's in which it was found; "" for the notebook itself.
 
         """
-        modules = self._module_texts()
-        cells = [modules[module]] if module in modules else self._cell_texts()
+        modules = self._module_texts
+        cells = [modules[module]] if module in modules else self._cell_texts
         found = find_uses(cells, name, forbidden, modules, is_installed=_is_installed)
         if found and found[-1] == f"{name} (its source cannot be read)":
             # What given cells do to bind it is not in the text (a magic): any definition counts.
-            return find_uses(self.texts(), name, forbidden, modules, is_installed=_is_installed)
+            return find_uses(self.texts, name, forbidden, modules, is_installed=_is_installed)
         return found
 
     def source_of(self, name: str) -> str:
@@ -66,16 +67,15 @@ class StudentTexts:
 
         """
         found = None
-        for text in self.texts():
-            tree = _parse(text)
-            for node in ast.walk(tree) if tree is not None else ():
-                if isinstance(node, _DEFINITIONS) and node.name == name:
-                    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-                    found = "".join(text.splitlines(keepends=True)[first - 1 : node.end_lineno])
+        for text in self.texts:
+            first, last = _definitions(text).get(name, (0, 0))
+            if last:
+                found = "".join(text.splitlines(keepends=True)[first - 1 : last])
         if found is None:
             raise OSError(f"no definition of {name} is in the student's text")
         return textwrap.dedent(found)
 
+    @functools.cached_property
     def texts(self) -> list[str]:
         """Return the student's modules, then the notebook's cells in order, without the tests."""
         texts = [
@@ -90,9 +90,10 @@ class StudentTexts:
         ]
         return texts
 
+    @functools.cached_property
     def _cell_texts(self) -> list[str]:
         """Return the notebook's cells in order, without the tests, with the files that ``%run`` runs."""
-        files = self._files()
+        files = self._files
         texts = []
         for cell in self.notebook.cells:
             if cell.cell_type != "code" or (cell.spec is not None and cell.spec.is_test):
@@ -101,6 +102,7 @@ class StudentTexts:
             texts.append(to_python(cell.source))
         return texts
 
+    @functools.cached_property
     def _files(self) -> dict[str, str]:
         """Return the Python files of the submission, with what cells write with ``%%writefile``."""
         files = {
@@ -116,11 +118,12 @@ class StudentTexts:
                 files[path] = _either(files.get(path, ""), cell.source[written.end() :])
         return files
 
+    @functools.cached_property
     def _module_texts(self) -> dict[str, str]:
         """Return the text of each module by its dotted name, and by what is left of it in a nearer folder."""
-        files = {_dotted(path): text for path, text in self._files().items()}
+        files = {_dotted(path): text for path, text in self._files.items()}
         texts = [*files.values(), *(cell.source for cell in self.notebook.cells)]
-        moves = any(_MOVES_PATH.search(text) for text in texts)
+        moves = any(map(_moves_path, texts))
         modules = dict(files)
         for parts, text in files.items():
             # A folder may be put on the path, and imports may be relative.
@@ -154,6 +157,25 @@ class StudentTexts:
         return ast.unparse(ast.fix_missing_locations(ast.Module(body, [])))
 
 
+@functools.lru_cache(maxsize=256)
+def _moves_path(text: str) -> bool:
+    return _MOVES_PATH.search(text) is not None
+
+
+@functools.lru_cache(maxsize=256)
+def _definitions(text: str) -> dict[str, tuple[int, int]]:
+    """Return the first and last line of the last definition of each function and class."""
+    tree = _parse(text)
+    return {
+        node.name: (
+            min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]),
+            node.end_lineno or 0,
+        )
+        for node in (ast.walk(tree) if tree is not None else ())
+        if isinstance(node, _DEFINITIONS)
+    }
+
+
 def _dotted(path: str) -> str:
     parts = PurePosixPath(path).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
@@ -173,6 +195,7 @@ def _either(one: str, other: str) -> str:
     return f"{one}\nif ...:\n    pass\n{textwrap.indent(other, '    ')}"
 
 
+@functools.lru_cache(maxsize=256)
 def _is_installed(name: str) -> bool:
     """Tell whether a package is there for every submission alike."""
     try:

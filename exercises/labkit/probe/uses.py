@@ -45,8 +45,12 @@ def find_uses(
     """
     forbidden = Forbidden(names)
     source = Source.parse([texts] if isinstance(texts, str) else texts)
-    own = {name: Source.parse([text]) for name, text in (modules or {}).items()}
-    if not scan(source, entry, forbidden, module_of=own.get, is_installed=is_installed):
+    own = modules or {}
+
+    def module_of(name: str) -> Source | None:
+        return Source.parse([own[name]]) if name in own else None
+
+    if not scan(source, entry, forbidden, module_of=module_of, is_installed=is_installed):
         forbidden.meet_obscure(f"{entry} (its source cannot be read)")
     return forbidden.found()
 
