@@ -14,6 +14,7 @@ from typing import Any
 from labgrade.child.objects import Objects, describe_error
 from labgrade.child.outputs import CellOutputs
 from labgrade.child.shell import StudentShell
+from labgrade.child.warned import hearing
 from labgrade.wire import Channel, ChannelClosedError, CodecError
 
 __all__ = ["serve"]
@@ -114,20 +115,26 @@ class _Server:
     # ---- questions ----
 
     def _ask(
-        self, operation: str, arguments: tuple[Any, ...], seeds: list[tuple[str, int]], with_grad: bool
+        self,
+        operation: str,
+        arguments: tuple[Any, ...],
+        seeds: list[tuple[str, int]],
+        with_grad: bool,
+        filters: list[list[Any]] | None,
     ) -> Any:
         if operation not in _ASKED:
             raise CodecError(f"there is no operation {operation}")
         for kind, seed in seeds:
             _seed_one(kind, seed)
+        heard: list[list[Any]] = []
         self._busy = True
         try:
-            with _gradients(with_grad):
-                return "value", getattr(self._objects, operation)(*arguments)
+            with _gradients(with_grad), hearing(filters) as heard:
+                return "value", getattr(self._objects, operation)(*arguments), heard
         except CodecError:
             raise
         except BaseException as error:  # whatever the student's code raises is an answer
-            return "raise", describe_error(error)
+            return "raise", describe_error(error), heard
         finally:
             self._busy = False
 

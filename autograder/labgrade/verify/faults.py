@@ -46,7 +46,8 @@ def raise_described(described: Any) -> NoReturn:
 def why_ended(code: int | None, cause: str, otherwise: str) -> tuple[CellState, str]:
     """Return the state and the sentence for a process that ended by itself or was ended by a limit."""
     if code is None:
-        return CellState.KILLED, f"the student's process ended ({otherwise})"
+        is_told = otherwise.startswith("the student's process")
+        return CellState.KILLED, otherwise if is_told else f"the student's process ended ({otherwise})"
     if cause == "memory":
         return CellState.OUT_OF_MEMORY, "the submission's processes took more memory than they may together"
     if cause == "cpu":

@@ -42,7 +42,9 @@ def answer_probe(proxy: Proxy, verb: str, *args: Any) -> Any:
     if verb == "source":
         return _texts_of(student).source_of(student.name_of(proxy))
     if verb == "uses":
-        return _texts_of(student).uses(student.name_of(proxy), *args, module=student.module_of(proxy))
+        (forbidden,) = args
+        name, module = student.name_of(proxy), student.module_of(proxy)
+        return _texts_of(student).uses(name, forbidden, module)
     raise NotImplementedError(f"there is no probe {verb!r} while grading")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import signal
 import socket
 import sys
@@ -14,22 +13,26 @@ from typing import Any, NoReturn
 from labkit.checks.judge import TestTimeout
 
 from labgrade.model import CellRun, CellState, Limits
+from labgrade.verify.callbacks import answer_callback
 from labgrade.verify.faults import StudentGoneError, StudentTimeoutError, raise_described, why_ended
+from labgrade.verify.heard import filters_of_test, give_again
 from labgrade.verify.hubline import ChildProcess, HubLine
 from labgrade.verify.inputs import InputEncoder
 from labgrade.verify.loosetext import LooseText
-from labgrade.verify.proxy import Proxy, reference_of, type_name_of
+from labgrade.verify.proxy import Proxy, reference_of
 from labgrade.verify.publicnames import public_name
+from labgrade.verify.quiet import wait_for_end
+from labgrade.verify.roots import Roots
 from labgrade.verify.seeds import take_seeds
 from labgrade.verify.shown import Shown, error_output, timeout_output
 from labgrade.verify.sources import StudentTexts
+from labgrade.verify.strikes import Strikes
 from labgrade.wire import (
     Channel,
     ChannelClosedError,
     CodecError,
     DeadlinePassedError,
     Decoder,
-    Encoder,
     ProtocolError,
 )
 from labgrade.wire.tags import Tag
@@ -84,7 +87,9 @@ class Student:
     _text: LooseText | None = None
     _last_text: str = ""
     _request: int = 0
-    _roots: dict[tuple[int, int], tuple[str, Any]] = field(default_factory=dict)
+    _strikes: Strikes = field(default_factory=Strikes)
+    _roots: Roots = field(default_factory=Roots)
+    _time_s: float = 0.0
     _transcript: list[tuple[str, int]] = field(default_factory=list)
     _overdue: set[tuple[str, int]] = field(default_factory=set)
     _callbacks: list[Callable[..., Any]] = field(default_factory=list)
@@ -143,6 +148,7 @@ class Student:
         """Start a fresh process and run again in it what had been answered."""
         self.heartbeat()
         if self.replays >= _MAX_REPLAYS:
+            self.last_exit = None
             raise StudentGoneError(
                 f"the student's process ended {self.replays} times; it is not started again"
             )
@@ -229,12 +235,22 @@ class Student:
             Exception: what the student's code raised, as its builtin type.
 
         """
+        name = self._roots.counted_as(args)
+        self._time_s = self._strikes.time_for(name, self.limits.cell_s)
         if self._channel is None:
             self._revive()
         saved = self.deadline
-        self.deadline = saved or time.monotonic() + self.limits.cell_s
+        until = time.monotonic() + self._time_s
+        self.deadline = until if saved is None else min(saved, until)
         try:
             return self._ask(operation, args)
+        except TestTimeout:
+            self._strikes.count_hang(name)
+            raise
+        except StudentGoneError as error:
+            if self._channel is None:
+                self._strikes.count_end(name, str(error))
+            raise
         finally:
             self.deadline = saved
 
@@ -243,7 +259,14 @@ class Student:
         torch = sys.modules.get("torch")
         with_grad = torch.is_grad_enabled() if torch is not None else True
         self._inputs, self._remote = [], []
-        kind, payload = self._exchange("ask", (operation, args, seeds, with_grad), None)
+        question = (operation, args, seeds, with_grad, filters_of_test())
+        answer = self._exchange("ask", question, None)
+        try:
+            kind, payload, warned = answer
+            give_again(warned)
+        except (TypeError, ValueError):
+            self.stop()
+            raise StudentGoneError("the student's process broke the rules of the connection") from None
         if kind == "raise":
             raise_described(payload)
         if not self._remote:
@@ -297,45 +320,19 @@ class Student:
 
     def _on_deadline(self, channel: Channel, number: int, on_event: Callable[[Any], None] | None) -> NoReturn:
         lives = self._quieten(channel, number, on_event)
-        raise StudentTimeoutError(self.limits.cell_s, "" if lives else " and had to be ended")
+        raise StudentTimeoutError(self._time_s or self.limits.cell_s, "" if lives else " and had to be ended")
 
     def _quieten(self, channel: Channel, number: int, on_event: Callable[[Any], None] | None) -> bool:
         """Interrupt a request; if that is ignored, end the process. Tell whether the process lives on."""
         if self._process is not None and self._process.signal(signal.SIGINT):
             until = time.monotonic() + _GRACE_S
-            try:
-                while True:
-                    header, raw = channel.receive(until)
-                    answer, kind, payload = self._decoder.decode(header, raw)
-                    if answer == number and kind in ("ok", "refused"):
-                        return True
-                    if kind == "event" and on_event is not None:
-                        on_event(payload)
-                    if kind == "callback":
-                        break  # it waits for an answer that will not come
-            except (
-                DeadlinePassedError,
-                ChannelClosedError,
-                ProtocolError,
-                CodecError,
-                TypeError,
-                ValueError,
-            ):
-                pass  # whatever else it sends: it is ended
+            if wait_for_end(channel, self._decoder, number, on_event, until):
+                return True
         self.stop()
         return False
 
     def _serve_callback(self, channel: Channel, number: int, payload: Any) -> None:
-        index, args, kwargs = payload
-        if type(index) is not int or not 0 <= index < len(self._callbacks):
-            raise ProtocolError("there is no such function")
-        try:
-            value = self._callbacks[index](*args, **kwargs)
-            header, buffers = Encoder(self._to_node).encode((number, "returned", ("value", value)))
-        except Exception as error:  # it is the student's code that called: the error goes to it
-            name = next(k.__name__ for k in type(error).__mro__ if vars(builtins).get(k.__name__) is k)
-            described = ("raise", (name, str(error)[:2000]))
-            header, buffers = Encoder().encode((number, "returned", described))
+        header, buffers = answer_callback(self._callbacks, number, payload, self._to_node)
         channel.send(header, buffers, self.deadline)
 
     def _to_node(self, value: Any) -> list[Any]:
@@ -354,13 +351,13 @@ class Student:
         place = reference_of(proxy)
         if place[0] == self.epoch:
             return place[1]
-        question = self._roots.get(place)
+        question = self._roots.question(place)
         if question is None:
             raise StudentGoneError("this object was lost when the student's process had to be started again")
-        kind, found = self._exchange("ask", (*question, [], True), None)
+        kind, found, _ = self._exchange("ask", (*question, [], True, None), None)
         if kind != "value" or type(found) is not list or type(found[0]) is not Proxy:
             raise StudentGoneError("this object is not there any more in the process that was started again")
-        self._roots[place] = question
+        self._roots.note_again(place, question)
         return reference_of(found[0])[1]
 
     def find(self, names: Sequence[str], module: str = "") -> dict[str, Any]:
@@ -377,18 +374,16 @@ class Student:
                 continue
             found[name] = value
             if type(value) is Proxy:
-                self._roots[reference_of(value)] = ("find", ([name], module))
+                self._roots.note(value, name, module)
         return found
 
     def name_of(self, proxy: Proxy) -> str:
         """Return the name by which the trusted side found an object, or what its process calls it."""
-        question = self._roots.get(reference_of(proxy))
-        return str(question[1][0][0]) if question is not None else type_name_of(proxy)
+        return self._roots.name_of(proxy)
 
     def module_of(self, proxy: Proxy) -> str:
         """Return the student's module in which an object was found, "" for the notebook."""
-        question = self._roots.get(reference_of(proxy))
-        return str(question[1][1]) if question is not None else ""
+        return self._roots.module_of(proxy)
 
     def _from_node(self, node: list[Any]) -> Any:
         if node[0] == Tag.REMOTE_TENSOR and len(node) == 3 and type(node[1]) is int:
