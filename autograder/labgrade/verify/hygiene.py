@@ -14,22 +14,26 @@ import sys
 import sysconfig
 import types
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import labkit
+
 from labgrade.model import LabSpec
 from labgrade.verify.given import Given
+from labgrade.verify.reach import global_names
 
-__all__ = ["Settings", "fresh_copy", "reason_to_fork"]
+__all__ = ["Settings", "fresh_copy", "may_share", "reason_to_fork"]
 
 _CONSTANTS = (type(None), bool, int, float, complex, str, bytes, range, type(...), type(len))
 _SMALL_BYTES = 1 << 16
 _SMALL_ITEMS = 1_000
+_MAX_DEPTH = 8
 _MARKS = re.compile(
     r"\b(setattr|delattr|patch|monkeypatch|mock|set_\w+|seterr|rcParams|environ|putenv|chdir|settrace|setprofile"
     r"|setrecursionlimit|filterwarnings|simplefilter|register\w*|globals|exec|eval|__\w+__|lru_cache|cache|global"
-    r"|sys\.modules|Thread|Process|open|atexit|signal)\b|\.\w+\s*=[^=]"
+    r"|sys\.modules|vars|locals|Thread|Process|open|atexit|signal)\b|\.\w+\s*=[^=]"
 )
 _LIBRARIES = tuple(
     str(Path(path).resolve()) + os.sep
@@ -38,12 +42,13 @@ _LIBRARIES = tuple(
 )
 
 
-def reason_to_fork(lab: LabSpec, given: Iterable[Given]) -> str:
+def reason_to_fork(lab: LabSpec, given: Iterable[Given], reached: Iterable[frozenset[str]]) -> str:
     """Say why each submission needs a judge of its own; "" if it does not.
 
     Args:
         lab: the lab; the text of its test cells is looked at.
-        given: what its given cells made.
+        given: what its given cells made, one for each notebook.
+        reached: the names of these that tests come to; see :func:`labgrade.verify.reach.reached_names`.
 
     """
     for notebook in lab.notebooks:
@@ -51,38 +56,44 @@ def reason_to_fork(lab: LabSpec, given: Iterable[Given]) -> str:
             found = _MARKS.search(cell.source) if cell.is_test else None
             if found:
                 return f"test cell {cell.grade_id} may change settings: {found[0].strip()}"
-    for part in given:
+    for part, names in zip(given, reached, strict=True):
         for bound in part.bound.values():
             for name, value in bound.items():
-                if not _may_share(value, 0) and not _may_copy(value, 0):
+                if name in names and not may_share(value) and not _may_copy(value, 0):
                     return f"{name} is an object that a test could change"
     return ""
 
 
-def fresh_copy(bound: Mapping[str, Any]) -> dict[str, Any]:
+def fresh_copy(bound: Mapping[str, Any], reached: frozenset[str]) -> dict[str, Any]:
     """Return what a given cell bound, with data that a test could change copied."""
     memo: dict[int, Any] = {}
     return {
-        name: value if _may_share(value, 0) or not _may_copy(value, 0) else copy.deepcopy(value, memo)
+        name: copy.deepcopy(value, memo)
+        if name in reached and not may_share(value) and _may_copy(value, 0)
+        else value
         for name, value in bound.items()
     }
 
 
-def _may_share(value: Any, depth: int) -> bool:
+def may_share(value: Any) -> bool:
     """Tell whether nothing about a value can be changed by using it."""
-    if depth > 4:
+    return _may_share(value, 0, set())
+
+
+def _may_share(value: Any, depth: int, seen: set[int]) -> bool:
+    if depth > _MAX_DEPTH:
         return False
     kind = type(value)
     if kind in _CONSTANTS or (kind.__module__, kind.__name__) in _LIBRARY_CONSTANTS:
         return True
     if kind in (tuple, frozenset):
-        return len(value) <= _SMALL_ITEMS and all(_may_share(part, depth + 1) for part in value)
+        return len(value) <= _SMALL_ITEMS and all(_may_share(part, depth + 1, seen) for part in value)
     if isinstance(value, types.ModuleType):
         return _is_library(getattr(value, "__file__", None)) or all(
-            name.startswith("__") or _may_share(part, depth + 1) for name, part in vars(value).items()
+            name.startswith("__") or _may_share(part, depth + 1, seen) for name, part in vars(value).items()
         )
     if isinstance(value, types.FunctionType):
-        return _is_library(value.__code__.co_filename) or _is_plain_function(value, depth)
+        return _is_library(value.__code__.co_filename) or _is_plain_function(value, depth, seen)
     if isinstance(value, type):
         module = sys.modules.get(value.__module__)
         if (
@@ -91,7 +102,9 @@ def _may_share(value: Any, depth: int) -> bool:
             and _is_library(getattr(module, "__file__", None))
         ):
             return True
-        return all(name.startswith("__") or _may_share(part, depth + 1) for name, part in vars(value).items())
+        return all(
+            name.startswith("__") or _may_share(part, depth + 1, seen) for name, part in vars(value).items()
+        )
     # Functions of C libraries, in their many types.
     return (
         callable(value)
@@ -100,13 +113,22 @@ def _may_share(value: Any, depth: int) -> bool:
     )
 
 
-def _is_plain_function(function: types.FunctionType, depth: int) -> bool:
+def _is_plain_function(function: types.FunctionType, depth: int, seen: set[int]) -> bool:
+    """Tell whether a function keeps nothing: in its defaults, its closure, or its module."""
+    if id(function) in seen:
+        return True
+    seen.add(id(function))
     defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
-    return (
-        not function.__closure__
-        and not vars(function)
-        and all(_may_share(value, depth + 1) for value in defaults)
-    )
+    if function.__closure__ or vars(function):
+        return False
+    return all(_may_share(value, depth + 1, seen) for value in (*defaults, *_module_values(function)))
+
+
+def _module_values(function: types.FunctionType) -> Iterator[Any]:
+    """Yield what a function of a module uses of it; those of the notebook itself are looked at by name."""
+    space = function.__globals__
+    if "__file__" in space:
+        yield from (space[name] for name in global_names(function.__code__) if name in space)
 
 
 _LIBRARY_CONSTANTS = {
@@ -127,7 +149,7 @@ def _may_copy(value: Any, depth: int) -> bool:
     if kind in (list, tuple, set, dict):
         parts = (*value.keys(), *value.values()) if kind is dict else tuple(value)
         return len(parts) <= _SMALL_ITEMS and all(
-            _may_share(part, depth + 1) or _may_copy(part, depth + 1) for part in parts
+            may_share(part) or _may_copy(part, depth + 1) for part in parts
         )
     if (kind.__module__, kind.__name__) == ("numpy", "ndarray"):
         return bool(value.nbytes <= _SMALL_BYTES and value.dtype.kind in "biufcSU")
@@ -143,7 +165,7 @@ def _is_library(origin: str | None) -> bool:
 
 
 def _labkit() -> str:
-    return str(Path(sys.modules["labkit"].__file__ or "").resolve().parent) + os.sep
+    return str(Path(labkit.__file__ or "").resolve().parent) + os.sep
 
 
 class Settings:

@@ -52,6 +52,7 @@ class PreparedLab:
         spec: the lab.
         plans: of its notebooks.
         given: what their given cells compute.
+        reached: the names of it that tests come to.
         tests: their test cells, compiled.
         modes: the test cells that run in the student's process, and why.
 
@@ -60,6 +61,7 @@ class PreparedLab:
     spec: LabSpec
     plans: tuple[NotebookPlan, ...]
     given: tuple[Given, ...]
+    reached: tuple[frozenset[str], ...]
     tests: Mapping[tuple[int, int], TestCode]
     modes: Modes
 
@@ -114,6 +116,7 @@ class _NotebookWalk:
         lab = judge.lab
         self._plan = lab.plans[index]
         self._given = lab.given[index]
+        self._reached = lab.reached[index]
         self._namespace = self._given.namespace
         environment = {"NBGRADER_EXECUTION": "autograde"}
         self._student = Student(
@@ -177,7 +180,7 @@ class _NotebookWalk:
         """Bind what the given cells above a test cell bind."""
         for index in sorted(self._given.bound):
             if self._applied < index < spec.index:
-                self._namespace.update(fresh_copy(self._given.bound[index]))
+                self._namespace.update(fresh_copy(self._given.bound[index], self._reached))
         self._applied = max(self._applied, spec.index - 1)
 
     def _fetch(self, spec: CellSpec) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from labgrade.model import CellSpec, NotebookSpec
 
-__all__ = ["CellPlan", "NotebookPlan", "plan_notebook", "student_modules", "to_python"]
+__all__ = ["CellPlan", "NotebookPlan", "names_of_code", "plan_notebook", "student_modules", "to_python"]
 
 _SHELL_NAMES = frozenset({"get_ipython", "In", "Out", "_ih", "_oh", "_dh", "exit", "quit"})
 _TRANSPARENT = ("%%time", "%%timeit", "%%capture", "%%prun")
@@ -258,9 +258,20 @@ def _root(node: ast.expr) -> str:
 def _names_of_module(statements: list[ast.stmt]) -> tuple[set[str], set[str]]:
     """Return the global names that statements read, and those that they bind, at any depth."""
     code = compile(ast.Module(list(statements), []), "<names>", "exec", dont_inherit=True, flags=_FLAGS)
+    return names_of_code(code, top=True)
+
+
+def names_of_code(code: CodeType, *, top: bool = False) -> tuple[set[str], set[str]]:
+    """Return the global names that code reads, and those that it binds, at any depth.
+
+    Args:
+        code: of a function, or of a module.
+        top: it is a module's, so that all names it binds are global.
+
+    """
     reads: set[str] = set()
     binds: set[str] = set()
-    _scan(code, reads, binds, top=True)
+    _scan(code, reads, binds, top=top)
     return reads, binds
 
 

@@ -24,6 +24,7 @@ from labgrade.verify.hygiene import Settings, reason_to_fork
 from labgrade.verify.judge import Judge, PreparedLab
 from labgrade.verify.modes import Modes, decide_modes
 from labgrade.verify.names import NotebookPlan, plan_notebook, student_modules
+from labgrade.verify.reach import reached_names
 from labgrade.verify.seeds import forward_seeds
 from labgrade.wire import Channel, ChannelClosedError, DeadlinePassedError
 
@@ -70,7 +71,7 @@ def run_verifier(connection: socket.socket, control: socket.socket, request: dic
         if kind == b"lab":
             order = msgspec.msgpack.decode(raw, type=Order)
             lab = _prepare(order, request["folder"], line)
-            forks = bool(reason_to_fork(lab.spec, lab.given))
+            forks = bool(reason_to_fork(lab.spec, lab.given, lab.reached))
             settings = Settings()
             channel.send(b"ready")
         elif kind == b"grade":
@@ -126,7 +127,8 @@ def _prepare(order: Order, folder: str, line: HubLine) -> PreparedLab:
         for cell in notebook.cells
         if cell.is_test and notebook.language == "python"
     }
-    prepared = PreparedLab(spec, tuple(plans), tuple(given), tests, {})
+    reached = tuple(map(reached_names, plans, given))
+    prepared = PreparedLab(spec, tuple(plans), tuple(given), reached, tests, {})
     if order.tests == "in-kernel":
         modes = {
             (number, cell.index): "it was asked for"
