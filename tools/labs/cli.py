@@ -16,7 +16,9 @@ VERBS: dict[str, tuple[str, str]] = {
     "doctor": ("labs.doctor:doctor", "Explain this machine: what works, what does not, what to do."),
     "data": ("labkit.cli.data:data", "List, fetch and verify the labs' data."),
     "submit": ("labkit.cli.submit:submit", "Make the one file to hand in."),
+    "collect": ("labgrade.cli.collect:collect", "Bring an LMS download into a folder of submissions."),
     "grade": ("labgrade.cli.grade:grade", "Grade a folder of submissions, or an nbgrader course."),
+    "report": ("labgrade.cli.report:report", "Write one page about a graded class."),
 }
 
 

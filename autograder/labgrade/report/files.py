@@ -18,7 +18,7 @@ from labgrade.report.reading import FORMAT
 from labgrade.report.table import format_points
 from labgrade.result import GradedSubmission
 
-__all__ = ["write_csv", "write_json"]
+__all__ = ["write_csv", "write_json", "write_page"]
 
 
 def write_json(
@@ -90,6 +90,17 @@ def write_csv(path: Path, spec: LabSpec, results: Iterable[GradedSubmission]) ->
                 ]
             )
         file.detach()
+
+
+def write_page(path: Path, text: str) -> None:
+    """Write a page in one piece: a reader sees the old one or the new one.
+
+    Raises:
+        MachineError: the disk does not take it.
+
+    """
+    with _replaced(path) as file:
+        file.write(text.encode("utf-8", "replace"))
 
 
 @contextmanager
