@@ -18,7 +18,7 @@ from labgrade.overlay import overlay_gradebook
 from labgrade.record.gradebook import Gradebook
 from labgrade.selection import select_notebooks
 
-__all__ = ["plan_course", "plan_folder"]
+__all__ = ["find_lab", "plan_course", "plan_folder"]
 
 BUILT = Path("build/nbgrader")
 DEFAULT_TIMEOUT_S = 30.0
@@ -126,6 +126,17 @@ def _plan(
         jobs=options.worker_count,
         regrade=options.regrade,
     )
+
+
+def find_lab(lab: str) -> Lab:
+    """Read a lab by its folder or by its name in ``build/nbgrader/source``.
+
+    Raises:
+        UsageError: there is no such lab, or it cannot be read.
+
+    """
+    source = _find_lab(lab)
+    return read_lab(source, read_course(_course_of(source)))
 
 
 def _find_lab(lab: str) -> Path:
