@@ -1212,3 +1212,14 @@ def test_optim_choose_live_stream():
 # Which of the shapes above change when there are $B$ sentences at once?
 #
 # **To read on.** Vaswani et al., *Attention Is All You Need*, 2017, sections 3.2.1 and 3.2.2. PyTorch's documentation: "Tensor Views", `torch.bmm`, `nn.Embedding`, `nn.CrossEntropyLoss`.
+#
+# ## Before you hand in
+#
+# Restart the kernel and run all cells, save, then run the next cell: it looks at your notebook and writes the one file to hand in.
+# In a terminal, `labs submit` does the same, and first runs the notebook from top to bottom in a copy of the folder.
+
+# %%
+#!TAG SKIPQUESTEXEC
+from labkit.submit import hand_in
+
+hand_in()

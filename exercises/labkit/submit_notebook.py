@@ -112,6 +112,31 @@ def _names_in(source: str) -> Iterator[tuple[str, str]]:
                     yield target.id, str(node.value.value or "")
 
 
+def _members_in(source: str) -> list[str] | None:
+    """Return the ids in a group's ``members = [{"name": …, "id": …}, …]``; None where none are set."""
+    try:
+        tree = ast.parse(source)
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and any(
+                isinstance(target, ast.Name) and target.id == "members" for target in node.targets
+            ):
+                return [str(member["id"]).strip() for member in ast.literal_eval(node.value)]
+    except (SyntaxError, ValueError, TypeError, KeyError):
+        return None
+    return None
+
+
+def _name_remarks(name: str, sources: list[str], names: list[tuple[str, str]]) -> Iterator[Remark]:
+    """Say whose name is missing: in NAME, or in the list of a group's members."""
+    if any(variable == "NAME" and not text.strip() for variable, text in names):
+        hint = 'write your name: NAME = "Ada Lovelace"'
+        yield Remark("name-empty", name, "NAME is empty", hint, blocks=True)
+    groups = [ids for source in sources if (ids := _members_in(source)) is not None]
+    if any(not ids or any(text in {"", "…", "..."} for text in ids) for ids in groups):
+        hint = 'write one entry for each member: {"name": "Ada Lovelace", "id": "s1815"}; alone, one entry'
+        yield Remark("name-empty", name, "the list of members is not filled in", hint, blocks=True)
+
+
 def _mentions(source: str) -> Iterator[str]:
     """Yield names of files that a code cell imports or writes as a string."""
     try:
@@ -173,10 +198,7 @@ def read_notebook(path: Path) -> NotebookReport:
             (untouched if _is_untouched(cell) else answered).append(str(meta.get("grade_id", "?")))
     code_cells = [cell for cell in cells if cell.get("cell_type") == "code"]
     names = [pair for cell in code_cells for pair in _names_in(_source(cell))]
-    if any(variable == "NAME" and not text.strip() for variable, text in names):
-        remarks.append(
-            Remark("name-empty", name, "NAME is empty", 'write your name: NAME = "Ada Lovelace"', blocks=True)
-        )
+    remarks += _name_remarks(name, [_source(cell) for cell in code_cells], names)
     if untouched:
         remarks.append(Remark("not-answered", name, "not answered: " + ", ".join(untouched)))
     remarks += _run_remarks(name, code_cells)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,10 +66,10 @@ def type_over(page: Page, cell: Locator, text: str) -> None:
     page.keyboard.insert_text(text)
 
 
-def test_student_path_through_a_check_fails_then_passes(
+def test_student_path_through_a_lab_from_a_failed_check_to_the_file_to_hand_in(
     student_folder: Path, jupyterlab: Callable[[Path], object], browser: Browser
 ) -> None:
-    """The badge is there; a hint unfolds; a wrong answer fails and says why; the right one passes."""
+    """A hint unfolds; a wrong answer fails and says why; the right one passes; the work is handed in."""
     lab = jupyterlab(student_folder)
     page = browser.new_page(viewport={"width": 1200, "height": 1400})
     # Nothing outside this machine is asked: the badge shows its description instead of its picture.
@@ -114,7 +115,25 @@ def test_student_path_through_a_check_fails_then_passes(
     expect(check_cell.locator(".jp-OutputArea")).not_to_contain_text("failed")
     check_cell.scroll_into_view_if_needed()
     save_screenshot(page, "student-check-passes")
+
+    hand_in = cell_with(page, "hand_in()")
+    page.keyboard.press("Control+s")
+    run_cell(page, hand_in)
+    receipt = hand_in.locator(".jp-OutputArea")
+    expect(receipt).to_contain_text("the list of members is not filled in", timeout=TIMEOUT_MS)
+    assert not (student_folder / "01-tensors-submission.zip").exists()
+    type_over(page, cell_with(page, "members = ["), 'members = [{"name": "Ada Lovelace", "id": "s1815"}]')
+    page.keyboard.press("Control+s")
+    expect(page.get_by_role("tab", name="tensors.ipynb")).not_to_have_class(
+        re.compile("jp-mod-dirty"), timeout=TIMEOUT_MS
+    )
+    run_cell(page, hand_in)
+    expect(receipt).to_contain_text("Receipt: 01-tensors-submission.zip", timeout=TIMEOUT_MS)
+    hand_in.scroll_into_view_if_needed()
+    save_screenshot(page, "student-hands-in")
     page.close()
+    with zipfile.ZipFile(student_folder / "01-tensors-submission.zip") as bundle:
+        assert "s1815" in bundle.read("tensors.ipynb").decode()
 
 
 def save_screenshot(page: Page, name: str) -> None:

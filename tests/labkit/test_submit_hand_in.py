@@ -104,6 +104,18 @@ def test_hand_in_empty_name_blocks(lab):
     assert not list(lab.glob("*.zip"))
 
 
+@pytest.mark.parametrize("ids", [["…"], [], ["s1", ""], None])
+def test_hand_in_members_without_ids_block(lab, ids):
+    """A group's list that nobody filled in blocks; a filled one does not."""
+    members = [{"name": "Ada", "id": text} for text in (["s1815"] if ids is None else ids)]
+    _write(lab / "sentences.ipynb", _answer(f"members = {members!r}", released="..."))
+    receipt = hand_in(folder=lab)
+    assert receipt.is_written is (ids is None)
+    assert (
+        [remark.code for remark in receipt.remarks if remark.blocks] == [] if ids is None else ["name-empty"]
+    )
+
+
 def test_hand_in_pickled_module_is_refused_without_running_it(lab, tmp_path):
     """A pickled object in a weights file is never opened: its code does not run."""
     witness = tmp_path / "ran"
