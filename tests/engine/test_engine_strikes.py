@@ -97,3 +97,21 @@ def test_patience_ends_with_the_cause_of_the_last():
     with pytest.raises(StudentGoneError, match=r"SIGABRT, 3 times; it is not called again"):
         strikes.time_for("g", 10.0)
     assert strikes.time_for("h", 10.0) == 10.0
+
+
+def test_cell_that_hung_apart_is_not_waited_for_a_second_time(engine):
+    """A test cell whose names later cells need is run over there too, with less time if it has hung."""
+    engine.limits = Limits(cell_s=4)
+    lab = make_lab(
+        answer("a", "def f(x): return x"),
+        test(
+            "t",
+            "from labkit import check\nvalue = 3\ndef test_f():\n    'It ends.'\n    assert f(value) == 3\n"
+            "check('f', points=1, tests=1)",
+        ),
+        answer("b", "double = 2 * value", released=""),
+    )
+    started = time.monotonic()
+    run = engine.run(lab, submit(lab, {"a": "def f(x):\n    while True: pass"}))
+    assert time.monotonic() - started < 4 + 0.4 + 3
+    assert run.notebooks[0].cells[2].state is CellState.OK

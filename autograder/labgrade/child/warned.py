@@ -90,5 +90,5 @@ def hearing(filters: Sequence[Sequence[Any]] | None) -> Iterator[list[list[Any]]
     with warnings.catch_warnings():
         for action, message, category, module, lineno in reversed(filters):
             warnings.filterwarnings(action, message, category_named(category), module, lineno)
-        warnings.showwarning = note
+        warnings.showwarning = note  # type: ignore[assignment]  # called with all that its like is called with
         yield heard

@@ -21,8 +21,8 @@ _Filter = tuple[Any, ...]
 def _current() -> list[_Filter]:
     # From Python 3.14 on the filters may belong to a context.
     get: Any = getattr(warnings, "_get_filters", None)
-    found: list[_Filter] = get() if get is not None else warnings.filters
-    return found
+    found: Any = get() if get is not None else warnings.filters
+    return found  # type: ignore[no-any-return]  # a list, whatever the stubs call it
 
 
 _usual = _current()

@@ -19,6 +19,7 @@ from labgrade.model import (
     Finding,
     LabSpec,
     Limits,
+    Outcome,
     PreparedNotebook,
     PreparedSubmission,
     Severity,
@@ -34,6 +35,7 @@ from labgrade.verify.modes import Modes
 from labgrade.verify.names import NotebookPlan
 from labgrade.verify.seeds import take_seeds
 from labgrade.verify.sources import StudentTexts
+from labgrade.verify.strikes import LESS_TIME
 from labgrade.verify.student import Student
 from labgrade.wire import ChannelClosedError, CodecError
 
@@ -202,8 +204,9 @@ class _NotebookWalk:
             if run.reason.partition("tampered: ")[1]:
                 self._find("tampered", run.reason.rpartition("tampered: ")[2], spec)
             return
+        share = 1.0
         try:
-            self._test_apart(position, spec, count)
+            share = self._test_apart(position, spec, count)
         except (StudentGoneError, CodecError) as error:
             self._tell(
                 "test", position, TestCellRun(spec.grade_id, 0.0, spec.points, "apart", reason=str(error))
@@ -216,13 +219,14 @@ class _NotebookWalk:
             self._tell("test", position, TestCellRun(spec.grade_id, 0.0, spec.points, "apart", reason=reason))
         if spec.index in self._echoed:
             # What the student saw of this cell, run where the student's later cells expect what it binds.
-            self._student.run_cell(spec.released, count)
+            self._student.run_cell(spec.released, count, share=share)
 
     def _find(self, code: str, message: str, spec: CellSpec) -> None:
         finding = Finding(code, message, Severity.LOOK, self._notebook.spec.name, spec.grade_id)
         self._tell("finding", spec.index, finding)
 
-    def _test_apart(self, position: int, spec: CellSpec, count: int) -> None:
+    def _test_apart(self, position: int, spec: CellSpec, count: int) -> float:
+        """Judge a test cell; return which part of the limit its text may take in the student's process."""
         self._advance(spec)
         seed_all(_seed_of(self._judge.lab.spec) + spec.index)
         take_seeds()  # those of given cells have had their turn in the student's process
@@ -241,6 +245,8 @@ class _NotebookWalk:
         state = CellState.ERROR if any(o["output_type"] == "error" for o in run.outputs) else CellState.OK
         self._tell("cell", position, CellRun(state, run.outputs, 0.0, count))
         self._tell("test", position, run)
+        has_hung = any(one.outcome is Outcome.TIMED_OUT for one in run.tests)
+        return LESS_TIME if has_hung else 1.0
 
 
 class _StudentModule(types.ModuleType):

@@ -172,13 +172,14 @@ class Student:
 
     # ---- cells ----
 
-    def run_cell(self, source: str, count: int, *, remember: bool = True) -> CellRun:
+    def run_cell(self, source: str, count: int, *, remember: bool = True, share: float = 1.0) -> CellRun:
         """Run one cell.
 
         Args:
             source: its text.
             count: its execution count.
             remember: run it again in a process that has to be started again.
+            share: of the time limit.
 
         """
         started = time.monotonic()
@@ -186,7 +187,7 @@ class Student:
         try:
             if self._channel is None:
                 self._revive()
-            self.deadline = time.monotonic() + self.limits.cell_s
+            self.deadline = time.monotonic() + self.limits.cell_s * share
             ok, name = self._exchange("cell", (source, count), shown.take)
         except StudentTimeoutError:
             if self._channel is not None and remember:
@@ -320,7 +321,7 @@ class Student:
 
     def _on_deadline(self, channel: Channel, number: int, on_event: Callable[[Any], None] | None) -> NoReturn:
         lives = self._quieten(channel, number, on_event)
-        raise StudentTimeoutError(self._time_s or self.limits.cell_s, "" if lives else " and had to be ended")
+        raise StudentTimeoutError(self._time_s, "" if lives else " and had to be ended")
 
     def _quieten(self, channel: Channel, number: int, on_event: Callable[[Any], None] | None) -> bool:
         """Interrupt a request; if that is ignored, end the process. Tell whether the process lives on."""
