@@ -34,7 +34,7 @@
 # | question | | points | difficulty | importance | minutes |
 # |---|---|---:|---|---|---:|
 # | `by-hand` | numbers, with a pencil | 1 | ●●○○○ | ●●●●○ | 25 |
-# | `attention` | code | 2 | ●●○○○ | ●●●●● | 20 |
+# | `dot-product` | code | 2 | ●●○○○ | ●●●●● | 20 |
 # | `meaning` | text, read by a person | 1 | ●●○○○ | ●●●●○ | 10 |
 # | `projections` | text, read by a person | 0.5 | ●●○○○ | ●●●●○ | 10 |
 # | `tiled-proof` | proof, read by a person | 2 | ●●●●○ | ●●●●○ | 30 |
@@ -233,7 +233,7 @@ def test_by_hand_output_of_bob_is_right():
 #
 # The function below is the same in labs 04 and 05, so write it for more than one sentence: `Q` may be $[N, d_k]$, or $[B, N, d_k]$ for a batch, or $[B, H, N, d_k]$ for a batch with several heads. All that must be done is to count axes from the end.
 #
-# ## Task `attention`: three lines
+# ## Task `dot-product`: attention in three lines
 #
 # > **2 points** · difficulty ●●○○○ · importance ●●●●● · 20 minutes
 # >
@@ -280,7 +280,7 @@ def test_by_hand_output_of_bob_is_right():
 # </details>
 
 # %%
-#!TAG ANSWER attention
+#!TAG ANSWER dot-product
 def attention(Q, K, V, mask=None):
     """Compute scaled dot-product attention.
 
@@ -319,7 +319,7 @@ print("A =", weights, "output =", output, sep="\n")
 # </details>
 
 # %%
-#!TAG TEST attention points=2
+#!TAG TEST dot-product points=2
 OTHERS_ATTENTION = ("torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention",
                     "torch.nn.functional.multi_head_attention_forward")
 
