@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from labgrade.child.reloading import prepare_autoreload
+
 __all__ = ["count_threads", "warm"]
 
 
@@ -45,6 +47,7 @@ def warm(preload: Sequence[str]) -> Any:
                     "labkit.checks.html",
                     "labkit.checks.text",
                     "labkit.expect",
+                    "labkit.plots",
                     "labkit.probe",
                 ):
                     _import(part)
@@ -55,6 +58,8 @@ def warm(preload: Sequence[str]) -> Any:
         shell = warm_shell()
         if "matplotlib" in preload:
             _warm_figures(shell)
+        _import("IPython.core.magics.extension")
+        prepare_autoreload()
     gc.collect()
     gc.freeze()
     return shell
