@@ -21,7 +21,7 @@ from labgrade.record import schema
 from labgrade.record.faults import name_fault
 from labgrade.record.penalty import seconds_late
 
-__all__ = ["BookGrade", "BookStudent", "BookSubmission", "Gradebook", "read_gradebook"]
+__all__ = ["BookGrade", "BookStudent", "BookSubmission", "Gradebook", "open_for_reading", "read_gradebook"]
 
 Place = tuple[str, str]
 """(notebook, grade id)"""
@@ -102,7 +102,7 @@ def read_gradebook(url: str, lab: str) -> Gradebook | None:
     """
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
         return None
-    with _reading(url) as connection:
+    with open_for_reading(url) as connection:
         _check_tables(connection)
         assignment = connection.execute(
             select(schema.assignment).where(schema.assignment.c.name == lab)
@@ -121,7 +121,13 @@ def read_gradebook(url: str, lab: str) -> Gradebook | None:
 
 
 @contextmanager
-def _reading(url: str) -> Iterator[Connection]:
+def open_for_reading(url: str) -> Iterator[Connection]:
+    """Connect to a gradebook in a way that cannot change it.
+
+    Raises:
+        MachineError: it cannot be opened or read.
+
+    """
     path = url.removeprefix("sqlite:///")
     read_only = f"sqlite:///file:{quote(path)}?mode=ro&uri=true"
     try:

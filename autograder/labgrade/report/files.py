@@ -44,6 +44,7 @@ def write_json(
         "format": FORMAT,
         "lab": spec.name,
         "lab_digest": spec.digest,
+        "student_files": sorted(spec.student_files),
         **about,
         "findings": list(findings),
         "questions": questions,
