@@ -33,10 +33,11 @@ _JUNK = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini", "System Volume Inform
 
 @dataclass(frozen=True, slots=True)
 class SubmissionPlace:
-    """Where a student's submission lies: a folder, or a single notebook."""
+    """Where a student's submission lies: a folder, or a single notebook; and what collecting found in it."""
 
     student: str
     path: Path
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +62,23 @@ class RawSubmission:
     findings: tuple[Finding, ...] = ()
 
 
-def find_submissions(folder: Path, lab_name: str) -> list[SubmissionPlace]:
+def find_submissions(
+    folder: Path, lab_name: str, collected: Mapping[str, tuple[Finding, ...]] | None = None
+) -> list[SubmissionPlace]:
     """List the submissions of ``FOLDER/STUDENT/…`` or ``FOLDER/STUDENT.ipynb``, by student.
 
     Where ``FOLDER/STUDENT/LAB`` exists (nbgrader's ``submitted``), that is the submission.
+
+    Args:
+        folder: of the submissions.
+        lab_name: the assignment id.
+        collected: student -> what `labs collect` found, to be told with the grade.
 
     Raises:
         UsageError: the folder does not exist or holds no submission.
 
     """
+    known = collected or {}
     if not folder.is_dir():
         raise UsageError("no-submissions", "there is no such folder", where=str(folder))
     places: dict[str, SubmissionPlace] = {}
@@ -79,7 +88,7 @@ def find_submissions(folder: Path, lab_name: str) -> list[SubmissionPlace]:
         if entry.is_dir(follow_symlinks=False):
             nested = Path(entry.path, lab_name)
             path = nested if nested.is_dir() and not nested.is_symlink() else Path(entry.path)
-            places[entry.name] = SubmissionPlace(entry.name, path)
+            places[entry.name] = SubmissionPlace(entry.name, path, known.get(entry.name, ()))
         elif entry.name.endswith(".ipynb") and entry.is_file(follow_symlinks=False):
             student = entry.name.removesuffix(".ipynb")
             places.setdefault(student, SubmissionPlace(student, Path(entry.path)))
@@ -115,7 +124,7 @@ def read_submission(place: SubmissionPlace, ignore: tuple[str, ...] = ()) -> Raw
 
     Never raises for what a student handed in: what cannot be read is left out and named.
     """
-    findings: list[Finding] = []
+    findings: list[Finding] = list(place.findings)
     found: dict[str, bytes] = {}
     if place.path.is_file() and not place.path.is_symlink():
         data = _read_regular(place.path, place.path.name, findings)
@@ -143,6 +152,8 @@ def read_submission(place: SubmissionPlace, ignore: tuple[str, ...] = ()) -> Raw
     digest = hashlib.sha256()
     for relative, data in sorted(found.items()):
         digest.update(f"{relative}\x00{len(data)}\x00".encode() + hashlib.sha256(data).digest())
+    for finding in place.findings:  # another finding is another result, though the files are the same
+        digest.update(f"{finding.code}\x00{finding.message}\x00".encode("utf-8", "replace"))
     stamp = found.get("timestamp.txt", b"")[:200].decode("utf-8", "replace").strip()
     return RawSubmission(
         student=place.student,

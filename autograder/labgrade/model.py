@@ -78,6 +78,8 @@ class Finding:
         severity: what it asks of the reader.
         notebook: name of the notebook, without suffix, or "".
         cell: grade id or position of the cell ("#7"), or "".
+        found: the student's text that it is about, for a view side by side; "" if there is none.
+        expected: what students were given there; never the solution, never a hidden test.
 
     """
 
@@ -86,6 +88,8 @@ class Finding:
     severity: Severity = Severity.NOTE
     notebook: str = ""
     cell: str = ""
+    found: str = ""
+    expected: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from labgrade.collect.mapping import findings_of
 from labgrade.config import Options
 from labgrade.course import CourseSettings, read_course
 from labgrade.errors import UsageError
@@ -49,7 +50,7 @@ def plan_folder(folder: Path, lab: str, options: Options) -> JobPlan:
         course_id="default_course",
     )
     read = select_notebooks(read_lab(source, course), options.notebook)
-    places = find_submissions(folder, read.spec.name)
+    places = find_submissions(folder, read.spec.name, findings_of(folder))
     return _plan(read, settings, places, out, options)
 
 
@@ -122,6 +123,8 @@ def _plan(
             cpu_s=int(options.submission_timeout) + 1,
         ),
         sandbox=options.sandbox,
+        floor=options.floor,
+        start=options.start,
         tests=options.tests,
         jobs=options.worker_count,
         regrade=options.regrade,

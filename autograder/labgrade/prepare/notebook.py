@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from labgrade.ipynb import RawCell, RawNotebook
 from labgrade.lab import Page
 from labgrade.model import CellSpec, Finding, NotebookSpec, PreparedCell, PreparedNotebook, Severity
 from labgrade.prepare.frame import CellFrame, NotebookFrame, clean_metadata, unique_ids
-from labgrade.prepare.likeness import bound_names, same_text
+from labgrade.prepare.likeness import bound_names, cell_likeness, same_text
 from labgrade.prepare.matching import Match, Matching, match_cells
 
 __all__ = ["prepare_notebook"]
@@ -19,7 +20,17 @@ SURE = 0.7
 
 MISSING_ANSWER = "This answer was missing from the submission; the cell was added by the grader."
 
-Report = Callable[[str, str, Severity, str], None]
+SIDE_CHARS = 4_000
+"""Text kept on each side of a view side by side."""
+
+
+class Report(Protocol):
+    """Takes a finding about a cell; ``found`` and ``expected`` are the two sides of a view."""
+
+    def __call__(
+        self, code: str, message: str, severity: Severity, cell: str, found: str = "", expected: str = ""
+    ) -> None:
+        """Note the finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +56,11 @@ def prepare_notebook(
     """
     findings: list[Finding] = []
 
-    def report(code: str, message: str, severity: Severity, cell: str) -> None:
-        findings.append(Finding(code, message, severity, spec.name, cell))
+    def report(
+        code: str, message: str, severity: Severity, cell: str, found: str = "", expected: str = ""
+    ) -> None:
+        sides = (found[:SIDE_CHARS], expected[:SIDE_CHARS])
+        findings.append(Finding(code, message, severity, spec.name, cell, *sides))
 
     matching = match_cells(spec, raw.cells)
     items = _place_student_cells(spec, page, raw, matching)
@@ -144,6 +158,8 @@ def _report_match(
             f"cell {match.position + 1} was taken for this answer (confidence {match.confidence:.0%})",
             Severity.LOOK if match.confidence < SURE else Severity.NOTE,
             lab.grade_id,
+            cell.source,
+            lab.released,
         )
     if cell.cell_type != lab.cell_type:
         report(
@@ -159,6 +175,8 @@ def _report_match(
             "the cell may not be changed; the lab's text was put back",
             Severity.NOTE,
             lab.grade_id,
+            cell.source,
+            lab.released,
         )
     meta = cell.nbgrader
     if cell.grade_id and not lost:
@@ -195,21 +213,33 @@ def _restore_missing(
                 )
             continue
         if lab.solution and not lab.grade:
-            report(
-                "answer-missing", "no cell was found that could be this answer", Severity.LOOK, lab.grade_id
-            )
+            _report_missing_answer(lab, items, report)
             continue
         if lab.is_manual and not lab.task:
             comment = "# " if lab.cell_type == "code" else ""
             prepared = PreparedCell(comment + MISSING_ANSWER, lab.cell_type, lab)
-            report(
-                "answer-missing", "no cell was found that could be this answer", Severity.LOOK, lab.grade_id
-            )
+            _report_missing_answer(lab, items, report)
         else:
             prepared = PreparedCell(page.saved[lab.index], lab.cell_type, lab)
             report("cell-restored", "the cell was missing and was put back", Severity.NOTE, lab.grade_id)
         frame = CellFrame(lab.cell_id, page.cell_metadata[lab.index], page.attachments[lab.index], added=True)
         items.insert(_place_for(lab.index, items), _Item(prepared, frame))
+
+
+def _report_missing_answer(lab: CellSpec, items: Sequence[_Item], report: Report) -> None:
+    """Ask for a person, and show the likeliest of the student's own cells beside what was given."""
+    free = [item for item in items if item.prepared.spec is None and item.prepared.source.strip()]
+    rated = [
+        (cell_likeness(lab, RawCell(item.prepared.cell_type, item.prepared.source)), -item.position, item)
+        for item in free
+    ]
+    best = max(rated, key=lambda entry: entry[:2], default=None)
+    message = "no cell was found that could be this answer"
+    found = ""
+    if best is not None and best[0] > 0:
+        found = best[2].prepared.source
+        message += f"; the likeliest is cell {best[2].position + 1} (confidence {best[0]:.0%})"
+    report("answer-missing", message, Severity.LOOK, lab.grade_id, found, lab.released)
 
 
 def _place_for(index: int, items: Sequence[_Item]) -> int:
@@ -244,6 +274,8 @@ def _take_answers_below(spec: NotebookSpec, items: list[_Item], report: Report) 
                 "the answer was taken from the cell below the empty one",
                 Severity.LOOK,
                 lab.grade_id,
+                text,
+                lab.released,
             )
         elif not lab.is_manual and lab.cell_type == "code":
             wanted = bound_names(lab.source)
