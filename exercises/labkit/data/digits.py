@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from labkit.data.cache import cache_folder, read_contents, store_folder
 from labkit.data.idx import read_idx
-from labkit.data.locate import Located, announce, locate
+from labkit.data.locate import Located, announce, locate, sample_of
 
 __all__ = ["load_mnist", "torchvision_root"]
 
@@ -31,8 +31,11 @@ def _raw_file(found: Located, stem: str) -> Path:
     return plain if plain.is_file() else found.folder / f"{stem}.gz"
 
 
-def load_mnist() -> tuple[Digits, Digits]:
+def load_mnist(*, sample: bool = False) -> tuple[Digits, Digits]:
     """Load handwritten digits.
+
+    Args:
+        sample: take the 2,000 + 500 digits in any case, for a quick run that is the same everywhere.
 
     Returns:
         ``(x_train, y_train), (x_test, y_test)`` as ``keras.datasets.mnist.load_data()`` gives them: images
@@ -40,18 +43,22 @@ def load_mnist() -> tuple[Digits, Digits]:
         and 500 (balanced) where only the sample is at hand.
 
     """
-    found = locate("mnist")
+    found = sample_of("mnist") if sample else locate("mnist")
     announce(found)
     arrays = [read_idx(_raw_file(found, stem)) for stem in _STEMS]
     return (arrays[0], arrays[1]), (arrays[2], arrays[3])
 
 
-def torchvision_root() -> Path:
+def torchvision_root(*, sample: bool = False) -> Path:
     """Return a folder for ``torchvision.datasets.MNIST(root, download=True)`` that needs no network.
 
     torchvision asks only whether the four raw files are there: the sample serves as well as all of MNIST.
+
+    Args:
+        sample: take the 2,000 + 500 digits in any case.
+
     """
-    found = locate("mnist")
+    found = sample_of("mnist") if sample else locate("mnist")
     announce(found)
     name = "mnist-sample" if found.is_sample else "mnist-full"
     root = cache_folder() / "torchvision" / name

@@ -110,10 +110,15 @@ def _from_keras(file: str, load: Callable[[Any], Any]) -> Any | None:
         return None
 
 
-def load_imdb_word_index() -> dict[str, int]:
-    """Return Keras' word index (word -> rank), or a ranking of the training reviews in its place."""
-    keras_index = _keras_word_index()
-    return keras_index if keras_index is not None else rank_words(load_imdb_texts()[0].texts)
+def load_imdb_word_index(*, sample: bool = False) -> dict[str, int]:
+    """Return Keras' word index (word -> rank), or a ranking of the training reviews in its place.
+
+    Args:
+        sample: the ranking that belongs to ``load_imdb(sample=True)``.
+
+    """
+    keras_index = None if sample else _keras_word_index()
+    return keras_index if keras_index is not None else rank_words(load_imdb_texts(sample=sample)[0].texts)
 
 
 def _keras_word_index() -> dict[str, int] | None:
@@ -130,6 +135,8 @@ def load_imdb(
     start_char: int | None = 1,
     oov_char: int | None = 2,
     index_from: int = 3,
+    *,
+    sample: bool = False,
 ) -> tuple[Reviews, Reviews]:
     """Load IMDB as ``keras.datasets.imdb.load_data`` does, from Keras where it can be had.
 
@@ -146,6 +153,7 @@ def load_imdb(
         start_char: id put before each review.
         oov_char: id of a word beyond the limits; None drops it.
         index_from: first rank is this plus 1.
+        sample: take the sentences from Rotten Tomatoes in any case, for a run that is alike everywhere.
 
     Returns:
         ``(x_train, y_train), (x_test, y_test)``: object arrays of lists of int, and int64 labels.
@@ -163,11 +171,11 @@ def load_imdb(
         "oov_char": oov_char,
         "index_from": index_from,
     }
-    from_keras = _load_from_keras(path, maxlen=maxlen, seed=seed, **options)
+    from_keras = None if sample else _load_from_keras(path, maxlen=maxlen, seed=seed, **options)
     if from_keras is not None:
         return from_keras
-    train, test = load_imdb_texts()
-    word_index = _keras_word_index()
+    train, test = load_imdb_texts(sample=sample)
+    word_index = None if sample else _keras_word_index()
     if word_index is None:
         word_index = rank_words(train.texts)
         print("Word ids are ranks in these training reviews: they differ from the ids in Keras' own files.")

@@ -13,7 +13,7 @@ from labkit.data.catalog import FIXTURES, Dataset, find_dataset
 from labkit.data.errors import DataError, DownloadError
 from labkit.data.registry import fetch_archive, unpack_members
 
-__all__ = ["Located", "announce", "fetch", "locate", "why_no_network"]
+__all__ = ["Located", "announce", "fetch", "locate", "sample_of", "why_no_network"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,19 @@ def locate(name: str) -> Located:
     if not dataset.fixture:
         raise DataError(f"{dataset.title}: {reason}", _what_else(dataset))
     return Located(dataset, FIXTURES / dataset.fixture, "fixture", (reason,))
+
+
+def sample_of(name: str) -> Located:
+    """Find the committed sample of a data set, whatever else is at hand.
+
+    Raises:
+        DataError: there is no sample.
+
+    """
+    dataset = find_dataset(name)
+    if not dataset.fixture:
+        raise DataError(f"{dataset.title}: there is no sample of it", _what_else(dataset))
+    return Located(dataset, FIXTURES / dataset.fixture, "fixture", ("as asked for",))
 
 
 _announced: set[tuple[str, str]] = set()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.data.errors import DataError
-from labkit.data.locate import Located, announce, locate
+from labkit.data.locate import Located, announce, locate, sample_of
 
 __all__ = ["LabelledTexts", "load_imdb_texts", "load_rotten_tomatoes", "read_rotten_tomatoes"]
 
@@ -86,12 +86,16 @@ def _read_imdb(found: Located) -> tuple[LabelledTexts, LabelledTexts]:
     return train, test
 
 
-def load_imdb_texts() -> tuple[LabelledTexts, LabelledTexts]:
+def load_imdb_texts(*, sample: bool = False) -> tuple[LabelledTexts, LabelledTexts]:
     """Load the raw reviews of IMDB in the official split, training part first.
 
     Where IMDB is not at hand, the sentences from Rotten Tomatoes take its place, and a line says so.
+
+    Args:
+        sample: take the sentences in any case, for a quick run that is the same everywhere.
+
     """
-    found = locate("imdb")
+    found = sample_of("imdb") if sample else locate("imdb")
     announce(found)
     if found.is_sample:
         return _split(read_rotten_tomatoes(found.folder))
