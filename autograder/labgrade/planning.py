@@ -7,6 +7,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from labgrade.collect.download import collect_download, is_download, keep_record
+from labgrade.collect.job import CollectOptions
 from labgrade.collect.mapping import findings_of
 from labgrade.config import Options
 from labgrade.course import CourseSettings, read_course
@@ -26,13 +28,17 @@ DEFAULT_TIMEOUT_S = 30.0
 """nbgrader's own limit for a cell."""
 
 
-def plan_folder(folder: Path, lab: str, options: Options) -> JobPlan:
+def plan_folder(
+    folder: Path, lab: str, options: Options, collecting: CollectOptions | None = None
+) -> JobPlan:
     """Plan the grading of a folder of submissions; gradebook and results go to ``options.out``.
 
     Args:
-        folder: ``FOLDER/STUDENT/…`` or ``FOLDER/STUDENT.ipynb``.
+        folder: ``FOLDER/STUDENT/…`` or ``FOLDER/STUDENT.ipynb``; or a download of an LMS, packed or not,
+            which is collected into ``submissions`` in the output first.
         lab: a folder in nbgrader's source form, or a lab's name in ``build/nbgrader/source``.
         options: of the job.
+        collecting: how a download is collected.
 
     Raises:
         UsageError: there is no such lab, or nothing to grade.
@@ -49,9 +55,15 @@ def plan_folder(folder: Path, lab: str, options: Options) -> JobPlan:
         db_url="",
         course_id="default_course",
     )
-    read = select_notebooks(read_lab(source, course), options.notebook)
+    whole = read_lab(source, course)
+    findings: tuple[Finding, ...] = ()
+    if collecting is not None or is_download(folder, whole.spec.name):
+        findings = collect_download(folder, whole, out, collecting or CollectOptions()).findings
+        folder = out / "submissions"
+    read = select_notebooks(whole, options.notebook)
     places = find_submissions(folder, read.spec.name, findings_of(folder))
-    return _plan(read, settings, places, out, options)
+    keep_record(folder, out)
+    return replace(_plan(read, settings, places, out, options), findings=findings)
 
 
 def plan_course(root: Path, assignment: str, options: Options) -> JobPlan:

@@ -17,6 +17,7 @@ __all__ = ["grade"]
 EXAMPLES = """\b
 Examples:
   labs grade submissions --lab 02-recurrent-attention --out graded
+  labs grade moodle.zip --lab 02-recurrent-attention --roster course.csv --out graded
   labs grade submissions --lab 02-recurrent-attention --notebook cells
   labs grade --course ~/course ps1
   labs grade --course ~/course ps1 --student ada --student alan --regrade
@@ -39,6 +40,8 @@ Examples:
     metavar="NAME",
     help="Grade this notebook of the lab only; may be repeated. Goes with --lab.",
 )
+@click.option("--roster", metavar="CSV", help="Who is in the course, if TARGET is the download of an LMS.")
+@click.option("--corrections", metavar="FILE", help="The mapping of that download, corrected by a person.")
 @click.option("--jobs", type=int, metavar="N", help="Worker processes. [default: one for each core]")
 @click.option(
     "--sandbox",
@@ -62,16 +65,27 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON event a line on stdout.")
 def grade(
-    target: str, lab: str | None, course: str | None, config_path: str | None, as_json: bool, **given: Any
+    target: str,
+    lab: str | None,
+    course: str | None,
+    config_path: str | None,
+    roster: str | None,
+    corrections: str | None,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Grade submissions: TARGET is a folder of submissions (with --lab) or an assignment (with --course).
+
+    With --lab, TARGET may also be what an LMS gives: an archive, or the folder it was unpacked to. It is
+    collected into DIR/submissions first; `labs collect --help` tells more.
 
     Every submission ends with a grade or a named reason. A job that is stopped goes on when it is run again.
 
     Exit codes: 0 clean, 1 a person must look, 2 wrong usage, 3 environment.
     """
     try:
-        code = _grade(target, lab, course, config_path, given, as_json=as_json)
+        download = (roster, corrections)
+        code = _grade(target, lab, course, config_path, given, download, as_json=as_json)
     except GradeError as error:
         _report_fault(error, as_json=as_json)
         code = error.exit_code
@@ -87,6 +101,7 @@ def _grade(
     course: str | None,
     config_path: str | None,
     given: dict[str, Any],
+    download: tuple[str | None, str | None],
     *,
     as_json: bool,
 ) -> int:
@@ -94,8 +109,10 @@ def _grade(
 
     if (lab is None) == (course is None):
         raise click.UsageError("name a lab with --lab, or a course with --course")
+    if lab is None and any(download):
+        raise click.UsageError("--roster and --corrections go with --lab and the download of an LMS")
     options = read_options(_config_file(config_path, course), given)
-    plan = _plan(target, lab, course, options)
+    plan = _plan(target, lab, course, options, download)
     with _listener(as_json=as_json) as listener:
         summary = run_job(plan, listener)
     try:
@@ -104,13 +121,22 @@ def _grade(
         summary.journal.close()
 
 
-def _plan(target: str, lab: str | None, course: str | None, options: Options) -> Any:
+def _plan(
+    target: str,
+    lab: str | None,
+    course: str | None,
+    options: Options,
+    download: tuple[str | None, str | None],
+) -> Any:
+    from labgrade.collect.job import CollectOptions
     from labgrade.planning import plan_course, plan_folder
 
     if course is not None:
         return plan_course(Path(course), target, options)
     assert lab is not None
-    return plan_folder(Path(target), lab, options)
+    roster, corrections = (Path(text) if text else None for text in download)
+    collecting = CollectOptions(roster=roster, corrections=corrections) if any(download) else None
+    return plan_folder(Path(target), lab, options, collecting)
 
 
 def _close(plan: Any, summary: Any, events: Any) -> int:
@@ -130,6 +156,8 @@ def _close(plan: Any, summary: Any, events: Any) -> int:
         "grades": str(plan.folder / "grades.csv"),
         "logs": str(plan.folder / "logs"),
     }
+    if (plan.folder / "collected.csv").is_file():
+        where["collected"] = str(plan.folder / "collected.csv")
     if events is not None:
         counts = {"graded": summary.graded, "kept": summary.kept, "look": look, "unfinished": unfinished}
         events.write(
