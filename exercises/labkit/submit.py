@@ -67,9 +67,8 @@ class Receipt:
         total = len(self.answered) + len(self.untouched)
         if total:
             lines.append(f"{len(self.answered)} of {total} answer cells were changed.")
-        lines.append(
-            "Hand in this one file. The same files give the same SHA-256, so you can check it later."
-        )
+        lines.append("Hand in this one file.")
+        lines.append("The same files give the same SHA-256, so you can check it later.")
         return "\n".join(lines)
 
     def __repr__(self) -> str:
