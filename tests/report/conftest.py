@@ -31,7 +31,7 @@ def class_of_300(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def view_of_300(class_of_300: Path) -> ClassView:
     """Return what the page of 300 shows; five more students have handed in nothing."""
     book = made_class.make_book(300, absent=5)
-    return view_class(read_results(class_of_300), book, lambda student: class_of_300 / student)
+    return view_class(read_results(class_of_300), book)
 
 
 @pytest.fixture(scope="session")

@@ -125,12 +125,21 @@ FINDINGS = [
             Severity.LOOK,
             "cells",
             "why",
+            "The update gate decides how much of the old state stays.\n\nWith z = 1 nothing is forgotten.",
+            "*Write your answer here.*",
         ),
         2,
     ),
     (
         Finding(
-            "answer-missing", "no cell was found that could be this answer", Severity.LOOK, "cells", "mha"
+            "answer-missing",
+            "no cell was found that could be this answer; the likeliest is cell 19 (confidence 34%)",
+            Severity.LOOK,
+            "cells",
+            "mha",
+            "def attention(Wq, Wk, Wv, Wo, X):\n    heads = []\n    for q, k, v in zip(Wq, Wk, Wv):\n"
+            "        heads.append(softmax((X @ q) @ (X @ k).T) @ (X @ v))\n    return concat(heads) @ Wo",
+            "def mha(Wq, Wk, Wv, Wo, X):\n    # your code\n    raise NotImplementedError",
         ),
         2,
     ),

@@ -21,6 +21,7 @@ Examples:
   labs grade submissions --lab 02-recurrent-attention --notebook cells
   labs grade --course ~/course ps1
   labs grade --course ~/course ps1 --student ada --student alan --regrade
+  labs grade --course ~/course ps1 --dry-run
 """
 
 
@@ -58,6 +59,11 @@ Examples:
 @click.option("--memory", type=int, metavar="MIB", help="Memory for a submission. [default: 2048]")
 @click.option("--regrade", is_flag=True, default=None, help="Grade again what is graded already.")
 @click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Grade on trial: tell which scores would change, and leave everything as it is.",
+)
+@click.option(
     "--config",
     "config_path",
     metavar="FILE",
@@ -71,6 +77,7 @@ def grade(
     config_path: str | None,
     roster: str | None,
     corrections: str | None,
+    dry_run: bool,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -85,7 +92,7 @@ def grade(
     """
     try:
         download = (roster, corrections)
-        code = _grade(target, lab, course, config_path, given, download, as_json=as_json)
+        code = _grade(target, lab, course, config_path, given, download, dry_run=dry_run, as_json=as_json)
     except GradeError as error:
         _report_fault(error, as_json=as_json)
         code = error.exit_code
@@ -103,9 +110,12 @@ def _grade(
     given: dict[str, Any],
     download: tuple[str | None, str | None],
     *,
+    dry_run: bool,
     as_json: bool,
 ) -> int:
+    from labgrade.cli.closing import close_job, close_trial, require_results
     from labgrade.job import run_job
+    from labgrade.regrade.trial import trial_plan
 
     if (lab is None) == (course is None):
         raise click.UsageError("name a lab with --lab, or a course with --course")
@@ -113,12 +123,17 @@ def _grade(
         raise click.UsageError("--roster and --corrections go with --lab and the download of an LMS")
     options = read_options(_config_file(config_path, course), given)
     plan = _plan(target, lab, course, options, download)
-    with _listener(as_json=as_json) as listener:
-        summary = run_job(plan, listener)
-    try:
-        return _close(plan, summary, listener if as_json else None)
-    finally:
-        summary.journal.close()
+    if dry_run:
+        require_results(plan)
+    with trial_plan(plan) if dry_run else nullcontext(plan) as running:
+        with _listener(as_json=as_json) as listener:
+            summary = run_job(running, listener)
+        try:
+            close = close_trial if dry_run else close_job
+            events = listener if as_json else None
+            return close(plan, summary, events, is_partial=bool(options.student))
+        finally:
+            summary.journal.close()
 
 
 def _plan(
@@ -137,55 +152,6 @@ def _plan(
     roster, corrections = (Path(text) if text else None for text in download)
     collecting = CollectOptions(roster=roster, corrections=corrections) if any(download) else None
     return plan_folder(Path(target), lab, options, collecting)
-
-
-def _close(plan: Any, summary: Any, events: Any) -> int:
-    """Write the results, print the table, and say whether a person must look."""
-    from labgrade.report import format_table, write_csv, write_json
-
-    spec = plan.lab.spec
-    about = {"sandbox": summary.level, "tests": plan.tests, "stopped": summary.stopped}
-    write_json(plan.folder / "results.json", spec, summary.results(), about=about, findings=plan.findings)
-    write_csv(plan.folder / "grades.csv", spec, summary.results())
-    look = sum(result.needs_person for result in summary.results())
-    unfinished = len(plan.places) - sum(1 for _ in summary.results())
-    where = {
-        "gradebook": plan.course.gradebook_url,
-        "autograded": str(plan.course.root / plan.course.autograded),
-        "results": str(plan.folder / "results.json"),
-        "grades": str(plan.folder / "grades.csv"),
-        "logs": str(plan.folder / "logs"),
-    }
-    if (plan.folder / "collected.csv").is_file():
-        where["collected"] = str(plan.folder / "collected.csv")
-    if events is not None:
-        counts = {"graded": summary.graded, "kept": summary.kept, "look": look, "unfinished": unfinished}
-        events.write(
-            {"event": "finished", **counts, **about, "seconds": round(summary.seconds, 3), "paths": where}
-        )
-    else:
-        for line in format_table(spec, summary.results()):
-            click.echo(line)
-        for finding in plan.findings:
-            click.echo(f"{finding.code} {finding.notebook}/{finding.cell}: {finding.message}")
-        click.echo("")
-        rate = (
-            f", {summary.graded / summary.seconds:.1f} a second" if summary.graded and summary.seconds else ""
-        )
-        click.echo(
-            f"{summary.graded} graded, {summary.kept} kept from before in {summary.seconds:.1f} s{rate}"
-        )
-        click.echo(f"confinement: {summary.level or 'not needed, nothing ran'}; tests {plan.tests}")
-        for name, place in where.items():
-            click.echo(f"{name + ':':<12}{place}")
-        if look:
-            click.echo(f"{look} of {len(plan.places)} submissions need a person: see the column 'finding'")
-        if summary.stopped:
-            click.echo(
-                f"stopped; {unfinished} are not graded yet: the same command goes on from here", err=True
-            )
-    must_look = look or unfinished or plan.findings or summary.stopped
-    return 1 if must_look else 0
 
 
 def _config_file(config_path: str | None, course: str | None) -> Path | None:

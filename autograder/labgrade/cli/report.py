@@ -63,7 +63,7 @@ def _report(
     page = Path(out) if out else place.results.parent / "report.html"
     results = read_results(place.results)
     book = read_gradebook(place.gradebook_url, results.lab)
-    view = view_class(results, book, place.autograded_of(results.lab))
+    view = view_class(results, book)
     feedback = find_feedback(place.feedback, page.absolute())
     write_page(page, render_class_page(view, feedback=feedback, written=datetime.now().astimezone()))
     if as_json:

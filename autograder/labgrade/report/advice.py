@@ -8,6 +8,7 @@ __all__ = ["ADVICE", "advise"]
 
 _READ = "Open the file as it was handed in; if it holds an answer, mend it and grade this student again."
 _AGAIN = "Run the same command again; if it happens again, the log of the student says why."
+_LEFT_OUT = "Look at the file that was left out; if the lab needs it, put it in place and grade again."
 _POINTS = "Look at the cell in formgrader and give the points by hand if the automatic ones are not right."
 
 ADVICE: dict[str, str] = {
@@ -16,6 +17,12 @@ ADVICE: dict[str, str] = {
     "cell-duplicated": "Check that the copy that counted is the one that was meant.",
     "cell-matched": "Compare the two texts: if the cell is not this answer, give the points in formgrader.",
     "cell-unreadable": _READ,
+    "file-linked": "Check that the file is the student's own: its second name may be someone else's.",
+    "file-missing": "If it was handed in under another name, put it in place and grade again.",
+    "file-name": _LEFT_OUT,
+    "file-refused": _LEFT_OUT,
+    "file-too-large": _LEFT_OUT,
+    "file-unreadable": _LEFT_OUT,
     "folder-too-deep": "Look into the folder; move what belongs to the lab further up, and grade again.",
     "folder-unreadable": "Give yourself the right to read the folder, and grade again.",
     "given-failed": "Mend the lab: a cell that needs no answer fails in it. Then grade everyone again.",

@@ -5,13 +5,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from labgrade.model import Finding, Severity
 from labgrade.report.advice import advise
 from labgrade.report.book import Gradebook
-from labgrade.report.doubts import DOUBTED, Doubt, NotebookShelf, find_doubt
+from labgrade.report.doubts import Doubt, find_doubt
 from labgrade.report.failures import FailureGroup, FailureGroups
 from labgrade.report.questions import Question
 from labgrade.report.reading import ClassResults
@@ -119,15 +118,14 @@ class _Findings:
     doubts: list[Doubt] = field(default_factory=list)
     left_out: int = 0
 
-    def add(
-        self, position: int, student: str, findings: Iterable[Finding], shelf: NotebookShelf, book: Gradebook
-    ) -> None:
+    def add(self, position: int, student: str, findings: Iterable[Finding]) -> None:
         for finding in findings:
             self.groups.setdefault((finding.code, finding.severity), []).append((position, finding))
-            if len(self.doubts) >= MAX_DOUBTS:
-                self.left_out += finding.code in DOUBTED and finding.severity is not Severity.NOTE
-            elif doubt := find_doubt(student, finding, shelf, book.released):
+            doubt = find_doubt(student, finding)
+            if doubt is not None and len(self.doubts) < MAX_DOUBTS:
                 self.doubts.append(doubt)
+            elif doubt is not None:
+                self.left_out += 1
 
     def sorted(self) -> list[FindingGroup]:
         made = [
@@ -137,13 +135,12 @@ class _Findings:
         return sorted(made, key=lambda one: (_URGENCY.index(one.severity), -len(one.entries), one.code))
 
 
-def view_class(results: ClassResults, book: Gradebook | None, autograded: Callable[[str], Path]) -> ClassView:
+def view_class(results: ClassResults, book: Gradebook | None) -> ClassView:
     """Walk through the results once and return all that the page shows.
 
     Args:
         results: of the class.
         book: what people wrote; None without a gradebook.
-        autograded: student -> folder of the autograded notebooks, for texts that are in doubt.
 
     Raises:
         UsageError: a submission in the results is damaged.
@@ -154,12 +151,11 @@ def view_class(results: ClassResults, book: Gradebook | None, autograded: Callab
     by_place = {place: question.id for question in questions for place in question.cells}
     standings: list[Standing] = []
     failures, slowness, findings = FailureGroups(), Slowness(), _Findings()
-    shelf = NotebookShelf(autograded)
     for position, result in enumerate(results):
         standings.append(stand(result, questions, known))
         failures.add(position, result, by_place)
         slowness.add(position, result)
-        findings.add(position, result.student, result.findings, shelf, known)
+        findings.add(position, result.student, result.findings)
     standings.extend(absent_students(standings, questions, known))
     return ClassView(
         lab=results.lab,

@@ -37,6 +37,16 @@ class _Head(msgspec.Struct):
     findings: list[Finding] = []
 
 
+class _Name(msgspec.Struct):
+    """The part of a submission that says whose it is."""
+
+    student: str
+
+
+_SUBMISSION = msgspec.json.Decoder(GradedSubmission)
+_NAME = msgspec.json.Decoder(_Name)
+
+
 @dataclass(frozen=True, slots=True)
 class ClassResults:
     """What ``results.json`` says about a class.
@@ -70,12 +80,35 @@ class ClassResults:
             UsageError: a submission is damaged.
 
         """
-        decoder = msgspec.json.Decoder(GradedSubmission)
-        for number, text in enumerate(self.raw, start=1):
+        for position in range(len(self.raw)):
+            yield self.submission(position)
+
+    def submission(self, position: int) -> GradedSubmission:
+        """Return one submission by its place in the file, from 0.
+
+        Raises:
+            UsageError: it is damaged.
+
+        """
+        try:
+            return _SUBMISSION.decode(self.raw[position])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise _damaged(self.path, f"submission {position + 1}: {error}") from error
+
+    def positions(self) -> dict[str, int]:
+        """Return where each student's submission lies, without decoding the rest of it.
+
+        Raises:
+            UsageError: a submission has no student.
+
+        """
+        found: dict[str, int] = {}
+        for position, text in enumerate(self.raw):
             try:
-                yield decoder.decode(text)
+                found[_NAME.decode(text).student] = position
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise _damaged(self.path, f"submission {number}: {error}") from error
+                raise _damaged(self.path, f"submission {position + 1}: {error}") from error
+        return found
 
     @property
     def max_score(self) -> float:

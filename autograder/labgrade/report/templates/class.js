@@ -48,9 +48,9 @@
 
   function makeColumns() {
     const columns = [{
-      title: "student", width: longest(students.slice(0, 500).map((one) => one.id), 10, 24) + 4, get: (one) => one.id,
+      title: "student", width: longest(students.slice(0, 500).map((one) => one.id), 8, 24) + 4, get: (one) => one.id,
     }];
-    if (anyone((one) => one.name)) {
+    if (window.innerWidth >= 640 && anyone((one) => one.name)) { /* a telephone shows names when a student is opened */
       columns.push({
         title: "name", width: longest(students.slice(0, 500).map((one) => one.name), 12, 26) + 2,
         get: (one) => one.name, fill: (one) => make("td", { title: one.name }, one.name),
