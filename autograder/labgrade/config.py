@@ -23,6 +23,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
     Args:
         jobs: worker processes; 0 is one for each core.
         sandbox: ``auto``, ``strict`` or ``off``.
+        floor: ``full``, ``no-namespaces`` or ``limits-only``: a machine that reaches less is refused.
+        start: ``fork``, ``spawn`` or ``auto``: how each submission's process is made.
         tests: ``apart`` or ``in-kernel``.
         timeout: seconds for a cell; 0 is the course's own setting, else 30.
         submission_timeout: seconds for a submission.
@@ -36,6 +38,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
 
     jobs: int = 0
     sandbox: str = "auto"
+    floor: str = ""
+    start: str = "auto"
     tests: str = "apart"
     timeout: float = 0.0
     submission_timeout: float = 600.0
@@ -83,6 +87,12 @@ def _check(options: Options, path: Path | None) -> None:
     wrong = ""
     if options.sandbox not in ("auto", "strict", "off"):
         wrong = f"sandbox is '{options.sandbox}'; it is auto, strict or off"
+    elif options.floor not in ("", "full", "no-namespaces", "limits-only"):
+        wrong = f"floor is '{options.floor}'; it is full, no-namespaces or limits-only"
+    elif options.floor and options.sandbox != "auto":
+        wrong = f"floor goes with sandbox 'auto', not with '{options.sandbox}'"
+    elif options.start not in ("auto", "fork", "spawn"):
+        wrong = f"start is '{options.start}'; it is auto, fork or spawn"
     elif options.tests not in ("apart", "in-kernel"):
         wrong = f"tests is '{options.tests}'; it is apart or in-kernel"
     elif options.jobs < 0 or options.timeout < 0 or options.submission_timeout <= 0 or options.memory < 64:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import msgspec
 
@@ -26,7 +28,10 @@ from labgrade.verify.hubprocess import HubLink, HubProcess
 from labgrade.verify.results import Results
 from labgrade.wire.frames import Channel, ChannelClosedError, DeadlinePassedError
 
-__all__ = ["PRELOAD", "Engine", "share_hub"]
+__all__ = ["DEFAULT_FLOOR", "PRELOAD", "Engine", "share_hub"]
+
+DEFAULT_FLOOR = "no-namespaces"
+"""Below this level a student who tries can reach the grader's files, so it must be asked for."""
 
 PRELOAD = (
     "numpy",
@@ -46,10 +51,19 @@ _PREPARE_S = 600.0
 _SLACK_S = 20.0
 _KERNEL_START_S = 180.0
 _MAX_RESTARTS = 3
+_FRESH_S = 120.0
+"""What importing the libraries may take where each child does it by itself."""
 _LOST_HUB = 72  # labgrade.verify.process.LOST_HUB; that module is for the verifier alone
 
 
-def share_hub(limits: Limits, *, sandbox: str = "auto", preload: Sequence[str] = PRELOAD) -> HubProcess:
+def share_hub(
+    limits: Limits,
+    *,
+    sandbox: str = "auto",
+    preload: Sequence[str] = PRELOAD,
+    floor: str = "",
+    start: str = "auto",
+) -> HubProcess:
     """Start a warm process for several engines, in this process or others.
 
     Give each engine a connection of its own: ``Engine(..., hub=shared.connect())``. It warms up in the
@@ -59,13 +73,19 @@ def share_hub(limits: Limits, *, sandbox: str = "auto", preload: Sequence[str] =
         limits: what a submission may use.
         sandbox: see :class:`Engine`.
         preload: see :class:`Engine`.
+        floor: see :class:`Engine`.
+        start: see :class:`Engine`.
 
     """
-    return HubProcess(_settings(limits, sandbox, preload))
+    return HubProcess(_settings(limits, sandbox, preload, floor, start))
 
 
-def _settings(limits: Limits, sandbox: str, preload: Sequence[str]) -> Settings:
+def _settings(limits: Limits, sandbox: str, preload: Sequence[str], floor: str, start: str) -> Settings:
+    if start == "auto":
+        start = "spawn" if sys.platform == "darwin" else "fork"
     return Settings(
+        floor=floor or DEFAULT_FLOOR,
+        start=start,
         preload=tuple(preload),
         sandbox=sandbox,
         memory_mib=limits.memory_mib,
@@ -84,6 +104,10 @@ class Engine:
         sandbox: ``auto``, ``strict`` or ``off``; see :class:`labgrade.child.settings.Settings`.
         tests: ``apart`` (in a trusted process where possible) or ``in-kernel`` (as nbgrader does).
         preload: modules that the warm process imports.
+        floor: ``full``, ``no-namespaces`` or ``limits-only``: below this level ``auto`` refuses to grade; ""
+            is :data:`DEFAULT_FLOOR`.
+        start: ``fork`` each child from a warm process, ``spawn`` a fresh process for each (seconds instead
+            of milliseconds), or ``auto``: spawn where a warm process must not be forked (macOS).
         hub: a connection to a warm process that several engines share (:func:`share_hub`); when that one
         ends,
             the engine goes on with its own.
@@ -98,15 +122,18 @@ class Engine:
         tests: str = "apart",
         preload: Sequence[str] = PRELOAD,
         hub: socket.socket | None = None,
+        floor: str = "",
+        start: str = "auto",
     ) -> None:
         self.limits = limits or Limits()
         self._tests = tests
-        self._settings = _settings(self.limits, sandbox, preload)
+        self._settings = _settings(self.limits, sandbox, preload, floor, start)
         self._shared = hub
         self._hub: HubLink | None = None
         self._verifier: ChildProcess | None = None
         self._channel: Channel | None = None
         self._lab = ""
+        self._serves_once = False
         self.folder = ""
         self.level = ""
 
@@ -174,9 +201,13 @@ class Engine:
             except (HubGoneError, ChannelClosedError) as error:
                 self._drop_verifier()
                 start = results.at
-                if self._hub is not None and self._hub.is_running and lost_at != start:
-                    lost_at = start  # only the verifier has ended: once more, with a judge of its own
-                    continue
+                if self._hub is not None and self._hub.is_running:
+                    if lost_at != start:
+                        lost_at = start  # only the verifier has ended: once more, with a judge of its own
+                        continue
+                    if self._settings.start == "spawn":  # where that cannot be had
+                        start = results.give_up_cell(CellState.KILLED, "the judge of this cell ended")
+                        continue
                 restarts += 1
                 self._stop()
                 if restarts > _MAX_RESTARTS:
@@ -201,7 +232,7 @@ class Engine:
         assert channel is not None
         assert hub is not None
         work = tempfile.mkdtemp(prefix="work-", dir=self.folder)
-        launch = {"role": "child", "folder": work, "sandbox": self._settings.sandbox}
+        launch = self._launch(work)
         task = {
             "submission": submission,
             "limits": self.limits,
@@ -212,6 +243,8 @@ class Engine:
         patience_s = self.limits.cell_s + _SLACK_S
         if any(notebook.spec.language != "python" for notebook in submission.notebooks):
             patience_s += _KERNEL_START_S
+        if self._settings.start == "spawn":
+            patience_s += _FRESH_S
         try:
             channel.send(b"grade", [msgspec.msgpack.encode(task)], until)
             while True:
@@ -235,6 +268,8 @@ class Engine:
         code = msgspec.msgpack.decode(raw, type=int)
         if code == _LOST_HUB:
             raise HubGoneError("the warm process has ended")
+        if self._serves_once:
+            self._drop_verifier()
         if not results.is_complete:
             raise _JudgeEndedError(CellState.KILLED, f"the judge of this cell ended with code {code}")
 
@@ -267,14 +302,23 @@ class Engine:
             theirs.close()
         self._channel = Channel(ours, max_header=1 << 20, max_raw=_MAX_BYTES)
         trial = tempfile.mkdtemp(prefix="trial-", dir=self.folder)
-        launch = {"role": "child", "folder": trial, "sandbox": self._settings.sandbox}
-        order = {"lab": lab, "tests": self._tests, "limits": self.limits, "launch": launch}
+        order = {
+            "lab": lab,
+            "tests": self._tests,
+            "limits": self.limits,
+            "launch": self._launch(trial),
+        }
         self._channel.send(b"lab", [msgspec.msgpack.encode(order)])
         try:
-            self._channel.receive(time.monotonic() + _PREPARE_S)
+            _, raw = self._channel.receive(time.monotonic() + _PREPARE_S)
         except DeadlinePassedError:
             raise ChannelClosedError("the lab's given cells do not come to an end") from None
         self._lab = lab.digest
+        self._serves_once = msgspec.msgpack.decode(raw, type=bool)
+
+    def _launch(self, folder: str) -> dict[str, Any]:
+        settings = self._settings
+        return {"role": "child", "folder": folder, "sandbox": settings.sandbox, "start": settings.start}
 
     def _drop_verifier(self) -> None:
         if self._channel is not None:

@@ -55,6 +55,8 @@ class JobPlan:
     folder: Path
     limits: Limits = field(default_factory=Limits)
     sandbox: str = "auto"
+    floor: str = ""
+    start: str = "auto"
     tests: str = "apart"
     jobs: int = 1
     regrade: bool = False
@@ -64,7 +66,8 @@ class JobPlan:
     @property
     def options(self) -> str:
         """What decides a result besides submission, lab and grader; limits count only where one was hit."""
-        return f"sandbox={self.sandbox} tests={self.tests}"
+        floor = f" floor={self.floor}" if self.floor else ""
+        return f"sandbox={self.sandbox}{floor} tests={self.tests}"
 
 
 @dataclass(slots=True)
@@ -157,7 +160,7 @@ def run_job(plan: JobPlan, listener: Listener) -> JobSummary:
     start = time.monotonic()
     journal = Journal(plan.folder / "journal.jsonl")
     summary = JobSummary(journal)
-    setup = Setup(plan.lab, plan.limits, plan.sandbox, plan.tests)
+    setup = Setup(plan.lab, plan.limits, plan.sandbox, plan.tests, plan.floor, plan.start)
     jobs = max(1, min(plan.jobs, len(plan.places)))
     with (
         _closed_on_error(journal),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import sys
 from collections.abc import Collection
 from typing import Any
 
@@ -17,7 +16,7 @@ from labgrade.confine.rlimits import address_space_mib, apply
 from labgrade.confine.steps import choose_level
 from labgrade.confine.supervise import explain_end
 
-__all__ = ["Births"]
+__all__ = ["Births", "confine_here", "make_policy"]
 
 _SLOTS = 4_096
 """So many user ids are given to children in turn, where the grader may: no two at the same time share one."""
@@ -39,7 +38,7 @@ def make_policy(settings: Settings, folder: str = "", slot: int = 0) -> Policy:
         scratch_mib=settings.scratch_mib,
         processes=settings.processes,
         work_dir=folder,
-        floor={"strict": Level.FULL, "off": Level.OFF}.get(settings.sandbox, Level.LIMITS_ONLY),
+        floor={"strict": Level.FULL, "off": Level.OFF}.get(settings.sandbox) or Level(settings.floor),
         ceiling=Level.OFF if settings.sandbox == "off" else Level.FULL,
         allow_fork=True,  # DataLoader's workers; counted by RLIMIT_NPROC and ended with the PID namespace
         slot=slot,
@@ -52,6 +51,23 @@ def make_policy(settings: Settings, folder: str = "", slot: int = 0) -> Policy:
             ("USER", "student"),
         ),
     )
+
+
+def confine_here(policy: Policy, level: Level, descriptors: list[int]) -> None:
+    """Limit this very process, on machines that have no more than limits.
+
+    Args:
+        policy: its budget.
+        level: ``limits-only`` or ``off``.
+        descriptors: that it keeps.
+
+    """
+    detach(descriptors)
+    os.environ.clear()
+    os.environ.update(policy.environment, HOME=policy.work_dir, TMPDIR=policy.work_dir)
+    os.chdir(policy.work_dir)
+    if level is not Level.OFF:
+        apply(policy, address_space_mib(), limit_processes=False)
 
 
 class Births:
@@ -106,10 +122,18 @@ class Births:
         if settings.sandbox == "off":
             return cls(settings, Level.OFF, None)
         level = choose_level(policy, available())
-        if level.reaches(Level.NO_NAMESPACES):
+        if level.reaches(Level.NO_NAMESPACES) and settings.start == "fork":
             nursery = Nursery(policy)
             return cls(settings, nursery.level, nursery)
         return cls(settings, level, None)
+
+    def prepare_place(self, folder: str) -> Policy:
+        """Return the policy for the next child, and let its user write its work folder."""
+        # The kernel counts processes by user: with a shared id one student's would be missing to another.
+        self._slot = (self._slot + 1) % _SLOTS
+        policy = make_policy(self._settings, folder, self._slot)
+        self._give_folder(folder, policy)
+        return policy
 
     def fork_child(self, request: dict[str, Any], descriptors: list[int]) -> int:
         """Fork a child.
@@ -125,11 +149,8 @@ class Births:
             ConfineError: no child could be made.
 
         """
-        # The kernel counts processes by user: with a shared id one student's would be missing to another.
-        self._slot = (self._slot + 1) % _SLOTS
-        policy = make_policy(self._settings, request["folder"], self._slot)
+        policy = self.prepare_place(request["folder"])
         if self._nursery is not None:
-            self._give_folder(request["folder"], policy)
             self._is_child = False
             try:
                 return self._nursery.fork(policy, descriptors)
@@ -141,12 +162,6 @@ class Births:
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            detach(descriptors)
-            if sys.platform == "linux":
-                die_with_parent(parent)
-            os.environ.clear()
-            os.environ.update(policy.environment, HOME=request["folder"], TMPDIR=request["folder"])
-            os.chdir(request["folder"])
-            if self.level is not Level.OFF:
-                apply(policy, address_space_mib(), limit_processes=False)
+            die_with_parent(parent)
+            confine_here(policy, self.level, descriptors)
         return pid

@@ -23,10 +23,12 @@ import msgspec
 
 from labgrade.child.births import Births
 from labgrade.child.settings import Settings
+from labgrade.child.spawner import Spawner
 from labgrade.child.start import run_child
 from labgrade.child.warm import count_threads, warm
 from labgrade.confine import ConfineError
 from labgrade.confine.process import die_with_parent
+from labgrade.verify.hubline import PACKETS
 
 __all__ = ["main"]
 
@@ -39,6 +41,7 @@ class _Hub:
     shell: Any
     births: Births
     poll: Any
+    spawner: Spawner | None = None
     controls: dict[int, socket.socket] = field(default_factory=dict)
     started: dict[int, int] = field(default_factory=dict)
     children: set[int] = field(default_factory=set)
@@ -84,9 +87,13 @@ def main(descriptor: int, settings: Settings) -> None:
         return
     # For an ordinary user this is now another process, the first of a PID namespace.
     parent = os.getppid()
-    hub = _Hub(warm(settings.preload), births, select.poll())
+    spawns = settings.start == "spawn"
+    shell = None if spawns else warm(settings.preload)
+    hub = _Hub(shell, births, select.poll(), Spawner(settings) if spawns else None)
     hub.add(control)
-    wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_read, False)
+    os.set_blocking(wake_write, False)
     hub.poll.register(wake_read, select.POLLIN)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write)
@@ -131,7 +138,11 @@ def _reap(hub: _Hub) -> None:
         if pid == 0:
             return
         code = os.waitstatus_to_exitcode(status)
-        cause = hub.births.explain_end(code, usage, pid in hub.hogs) if pid in hub.children else ""
+        cause = ""
+        if hub.spawner is not None:
+            code, cause = hub.spawner.note_end(pid, code)
+        if pid in hub.children:
+            cause = cause or hub.births.explain_end(code, usage, pid in hub.hogs)
         hub.children.discard(pid)
         hub.hogs.discard(pid)
         control = hub.controls.get(hub.started.pop(pid, -1))
@@ -171,23 +182,40 @@ def _serve(hub: _Hub, ready: int) -> bool:
 
 def _fork(hub: _Hub, control: socket.socket, request: dict[str, Any], descriptors: list[int]) -> None:
     if request["role"] == "child":
-        pid = hub.births.fork_child(request, descriptors)
+        if hub.spawner is not None:
+            slot = hub.births.prepare_place(request["folder"]).slot
+            pid = hub.spawner.start(request, descriptors, slot)
+        else:
+            pid = hub.births.fork_child(request, descriptors)
         if pid == 0:
             _become_child(hub, descriptors)
         hub.children.add(pid)
     else:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        parent = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            ours.close()
-            _become_verifier(hub, parent, request, descriptors, theirs)
-        theirs.close()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, PACKETS)
+        with theirs:
+            if hub.spawner is not None:
+                pid = hub.spawner.start(request, [descriptors[0], theirs.fileno()])
+            else:
+                pid = _fork_verifier(hub, request, descriptors, ours, theirs)
         hub.add(ours)
     hub.started[pid] = control.fileno()
+    if not hasattr(os, "pidfd_open"):
+        _tell(control, {"pid": pid})
+        return
     handle = os.pidfd_open(pid)
     _tell(control, {"pid": pid}, [handle])
     os.close(handle)
+
+
+def _fork_verifier(
+    hub: _Hub, request: dict[str, Any], descriptors: list[int], ours: socket.socket, theirs: socket.socket
+) -> int:
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        ours.close()
+        _become_verifier(hub, parent, request, descriptors, theirs)
+    return pid
 
 
 def _become_child(hub: _Hub, descriptors: list[int]) -> NoReturn:

@@ -49,6 +49,16 @@ Examples:
     type=click.Choice(["auto", "strict", "off"]),
     help="How student code is confined. [default: auto]",
 )
+@click.option(
+    "--floor",
+    type=click.Choice(["full", "no-namespaces", "limits-only"]),
+    help="Refuse to grade where confinement is weaker. [default: no-namespaces]",
+)
+@click.option(
+    "--start",
+    type=click.Choice(["auto", "fork", "spawn"]),
+    help="How each submission's process is made. [default: auto, spawn on macOS]",
+)
 @click.option("--tests", type=click.Choice(["apart", "in-kernel"]), help="Where tests run. [default: apart]")
 @click.option(
     "--timeout", type=float, metavar="S", help="Seconds for a cell. [default: the course's, else 30]"

@@ -39,6 +39,8 @@ class Setup(msgspec.Struct, tag=True):
     limits: Limits
     sandbox: str
     tests: str
+    floor: str = ""
+    start: str = "auto"
 
 
 class Job(msgspec.Struct, tag=True):

@@ -65,7 +65,9 @@ def main() -> int:
     from labgrade.engine import Engine  # heavy: after the channel is up
 
     try:
-        engine = Engine(setup.limits, sandbox=setup.sandbox, tests=setup.tests)
+        engine = Engine(
+            setup.limits, sandbox=setup.sandbox, tests=setup.tests, floor=setup.floor, start=setup.start
+        )
         with engine:
             send(channel, Ready(str(engine.level)))
             while isinstance(job := receive(channel), Job):

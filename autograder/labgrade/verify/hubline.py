@@ -6,15 +6,18 @@ import os
 import select
 import signal
 import socket
+import sys
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-__all__ = ["ChildProcess", "HubGoneError", "HubLine"]
+__all__ = ["PACKETS", "ChildProcess", "HubGoneError", "HubLine"]
 
 _PACKET = 65_536
+PACKETS = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM
+"""Kind of the control sockets: each message is received as it was sent."""
 
 
 class HubGoneError(Exception):

@@ -14,7 +14,7 @@ import msgspec
 
 from labgrade.child.settings import Settings
 from labgrade.errors import MachineError
-from labgrade.verify.hubline import HubGoneError, HubLine
+from labgrade.verify.hubline import PACKETS, HubGoneError, HubLine
 
 __all__ = ["HubLink", "HubProcess"]
 
@@ -51,7 +51,8 @@ class HubLink:
             raise MachineError(
                 f"sandbox-{message['unfit']}",
                 str(message["message"]),
-                "labs doctor tells what this machine can do; --sandbox auto takes what there is",
+                "labs doctor tells what this machine can do, docs/threat-model.md what each level holds off; "
+                "--floor takes less",
             )
         if message.get("threads") != 1:
             text = f"the warm process has {message.get('threads')} threads; forking it would be unsafe"
@@ -83,7 +84,7 @@ class HubProcess(HubLink):
     """
 
     def __init__(self, settings: Settings) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, PACKETS)
         super().__init__(ours)
         self._process: subprocess.Popen[bytes] | None = None
         self._started = threading.Event()
@@ -120,7 +121,7 @@ class HubProcess(HubLink):
 
     def connect(self) -> socket.socket:
         """Return the end of a new control connection, for a :class:`HubLink` in this or another process."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, PACKETS)
         with theirs:
             self.line.connect(theirs.fileno())
         return ours

@@ -40,10 +40,10 @@ def answer_probe(proxy: Proxy, verb: str, *args: Any) -> Any:
     if verb == "numel":
         return int(student.ask("numel", proxy))
     if verb == "source":
-        return _texts_of(student).source_of(student.name_of(proxy))
+        return _texts_of(student).source_of(student.roots.name_of(proxy))
     if verb == "uses":
         (forbidden,) = args
-        name, module = student.name_of(proxy), student.module_of(proxy)
+        name, module = student.roots.name_of(proxy), student.roots.module_of(proxy)
         return _texts_of(student).uses(name, forbidden, module)
     raise NotImplementedError(f"there is no probe {verb!r} while grading")
 

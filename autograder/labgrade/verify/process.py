@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -71,19 +72,26 @@ def run_verifier(connection: socket.socket, control: socket.socket, request: dic
         if kind == b"lab":
             order = msgspec.msgpack.decode(raw, type=Order)
             lab = _prepare(order, request["folder"], line)
-            forks = bool(reason_to_fork(lab.spec, lab.given, lab.reached))
+            must_fork = bool(reason_to_fork(lab.spec, lab.given, lab.reached))
+            forks = must_fork and order.may_fork
             settings = Settings()
-            channel.send(b"ready")
+            # Where nothing may be forked, a verifier that something could stay behind in serves once.
+            channel.send(b"ready", [msgspec.msgpack.encode(must_fork and not forks)])
         elif kind == b"grade":
             assert lab is not None
             task = msgspec.msgpack.decode(raw, type=Task)
-            if forks or task.is_suspect:
+            if forks or (task.is_suspect and task.may_fork):
                 _, status = os.waitpid(_fork_judge(channel, lab, line, task), 0)
                 code = os.waitstatus_to_exitcode(status)
             else:
                 code = _judge_here(channel, lab, line, task)
                 settings.restore()
             channel.send(b"done", [msgspec.msgpack.encode(code)])
+
+
+def _may_fork(launch: Mapping[str, Any]) -> bool:
+    """Tell whether this machine's libraries allow a process to fork that has used them."""
+    return launch.get("start") != "spawn"
 
 
 class Order(msgspec.Struct):
@@ -94,6 +102,11 @@ class Order(msgspec.Struct):
     limits: Limits
     launch: dict[str, Any]
 
+    @property
+    def may_fork(self) -> bool:
+        """See :func:`_may_fork`."""
+        return _may_fork(self.launch)
+
 
 class Task(msgspec.Struct):
     """One submission to grade, from a cell on; a suspect has ended a verifier before."""
@@ -103,6 +116,11 @@ class Task(msgspec.Struct):
     launch: dict[str, Any]
     start: tuple[int, int] = (0, 0)
     is_suspect: bool = False
+
+    @property
+    def may_fork(self) -> bool:
+        """See :func:`_may_fork`."""
+        return _may_fork(self.launch)
 
 
 def _prepare(order: Order, folder: str, line: HubLine) -> PreparedLab:
@@ -150,6 +168,8 @@ def _try(
     lab: PreparedLab, line: HubLine, order: Order, submission: PreparedSubmission, modes: Modes
 ) -> dict[tuple[int, int], TestCellRun]:
     """Grade a submission in a judge of its own and return what its test cells are worth."""
+    if not order.may_fork:
+        return _try_here(lab, line, order, submission, modes)
     ours, theirs = socket.socketpair()
     channel = Channel(theirs, max_header=MAX_MESSAGE_BYTES, max_raw=MAX_MESSAGE_BYTES)
     found: dict[tuple[int, int], TestCellRun] = {}
@@ -167,6 +187,21 @@ def _try(
     finally:
         results.close()
         os.waitpid(pid, 0)
+    return found
+
+
+def _try_here(
+    lab: PreparedLab, line: HubLine, order: Order, submission: PreparedSubmission, modes: Modes
+) -> dict[tuple[int, int], TestCellRun]:
+    found: dict[tuple[int, int], TestCellRun] = {}
+
+    def note(kind: str, notebook: int, cell: int, value: Any) -> None:
+        if kind == "test":
+            found[notebook, cell] = value
+
+    settings = Settings()
+    Judge(lab, line, order.launch, order.limits, note, modes).run(submission)
+    settings.restore()
     return found
 
 

@@ -27,6 +27,7 @@ from labgrade.verify.seeds import take_seeds
 from labgrade.verify.shown import Shown, error_output, timeout_output
 from labgrade.verify.sources import StudentTexts
 from labgrade.verify.strikes import Strikes
+from labgrade.verify.transcript import Transcript, without_timer
 from labgrade.wire import (
     Channel,
     ChannelClosedError,
@@ -40,10 +41,8 @@ from labgrade.wire.tags import Tag
 __all__ = ["Student"]
 
 _GRACE_S = 2.0
-_START_S = 30.0
+_START_S, _FRESH_START_S = 30.0, 180.0
 _MAX_REPLAYS = 5
-# A cell that took too long will do so again: a second run gets this part of the limit, for how it begins.
-_SECOND_TRY = 0.05
 
 
 class _MalformedError(Exception):
@@ -65,6 +64,7 @@ class Student:
         deadline: of ``time.monotonic`` for the question at hand; None: each question has its own.
         replays: how often a process had to be started again.
         texts: what the student wrote.
+        roots: the names by which its objects were found.
         heartbeat: called before each cell that is run again.
         last_exit: how the last process ended.
         last_cause: why, where the warm process knows it.
@@ -81,6 +81,7 @@ class Student:
     deadline: float | None = None
     replays: int = 0
     texts: StudentTexts | None = None
+    roots: Roots = field(default_factory=Roots)
     heartbeat: Callable[[], None] = lambda: None
     _channel: Channel | None = None
     _process: ChildProcess | None = None
@@ -88,10 +89,8 @@ class Student:
     _last_text: str = ""
     _request: int = 0
     _strikes: Strikes = field(default_factory=Strikes)
-    _roots: Roots = field(default_factory=Roots)
     _time_s: float = 0.0
-    _transcript: list[tuple[str, int]] = field(default_factory=list)
-    _overdue: set[tuple[str, int]] = field(default_factory=set)
+    _transcript: Transcript = field(default_factory=Transcript)
     _callbacks: list[Callable[..., Any]] = field(default_factory=list)
     _inputs: list[Any] = field(default_factory=list)
     _remote: list[tuple[int, Any]] = field(default_factory=list)
@@ -116,7 +115,8 @@ class Student:
         self._channel = Channel(ours)
         self.epoch += 1
         self._callbacks = []
-        saved, self.deadline = self.deadline, time.monotonic() + _START_S
+        start_s = _FRESH_START_S if self.launch.get("start") == "spawn" else _START_S
+        saved, self.deadline = self.deadline, time.monotonic() + start_s
         limit = self.limits.output_kib * 1024
         self._exchange("open", (dict(self.files), dict(self.environment), self.seed, limit), None)
         self.deadline = saved
@@ -155,20 +155,20 @@ class Student:
         if self.epoch:
             self.replays += 1
         saved, self.deadline = self.deadline, None
-        self.start()
-        for cell in list(self._transcript):
-            self.heartbeat()
-            limit_s = self.limits.cell_s * (_SECOND_TRY if cell in self._overdue else 1)
-            self.deadline = time.monotonic() + limit_s
+        begun = time.monotonic()
+        with without_timer():
+            self.start()
             try:
-                self._exchange("cell", cell, lambda event: None)
-            except (StudentGoneError, StudentTimeoutError):
-                if cell in self._overdue and self._channel is not None:
-                    continue  # interrupted as before; what it did until then is there
+                self._transcript.run(self._run_again, lambda: self._channel is not None)
+            except StudentGoneError:
                 self.stop()
-                self._transcript.remove(cell)
-                raise StudentGoneError("the cells could not be run a second time") from None
-        self.deadline = saved
+                raise
+        self.deadline = None if saved is None else saved + time.monotonic() - begun
+
+    def _run_again(self, cell: tuple[str, int], share: float) -> None:
+        self.heartbeat()
+        self.deadline = time.monotonic() + self.limits.cell_s * share
+        self._exchange("cell", cell, lambda event: None)
 
     # ---- cells ----
 
@@ -191,8 +191,7 @@ class Student:
             ok, name = self._exchange("cell", (source, count), shown.take)
         except StudentTimeoutError:
             if self._channel is not None and remember:
-                self._transcript.append((source, count))
-                self._overdue.add((source, count))
+                self._transcript.add((source, count), is_overdue=True)
             shown.add_text("stdout", self._written())
             shown.outputs.append(timeout_output(self.limits.cell_s))
             return shown.run(CellState.TIMED_OUT, started, count)
@@ -205,7 +204,7 @@ class Student:
         finally:
             self.deadline = None
         if remember:
-            self._transcript.append((source, count))
+            self._transcript.add((source, count))
         shown.add_text("stdout", self._written())
         state = CellState.OK if ok is True else CellState.ERROR
         if state is CellState.ERROR and name == "MemoryError":
@@ -214,7 +213,7 @@ class Student:
 
     def remember(self, source: str, count: int) -> None:
         """Count a cell among those to run again in a process that has to be started again."""
-        self._transcript.append((source, count))
+        self._transcript.add((source, count))
         if self._channel is not None:
             self.stop()
 
@@ -236,7 +235,7 @@ class Student:
             Exception: what the student's code raised, as its builtin type.
 
         """
-        name = self._roots.counted_as(args)
+        name = self.roots.counted_as(args)
         self._time_s = self._strikes.time_for(name, self.limits.cell_s)
         if self._channel is None:
             self._revive()
@@ -352,13 +351,13 @@ class Student:
         place = reference_of(proxy)
         if place[0] == self.epoch:
             return place[1]
-        question = self._roots.question(place)
+        question = self.roots.question(place)
         if question is None:
             raise StudentGoneError("this object was lost when the student's process had to be started again")
         kind, found, _ = self._exchange("ask", (*question, [], True, None), None)
         if kind != "value" or type(found) is not list or type(found[0]) is not Proxy:
             raise StudentGoneError("this object is not there any more in the process that was started again")
-        self._roots.note_again(place, question)
+        self.roots.note_again(place, question)
         return reference_of(found[0])[1]
 
     def find(self, names: Sequence[str], module: str = "") -> dict[str, Any]:
@@ -375,16 +374,8 @@ class Student:
                 continue
             found[name] = value
             if type(value) is Proxy:
-                self._roots.note(value, name, module)
+                self.roots.note(value, name, module)
         return found
-
-    def name_of(self, proxy: Proxy) -> str:
-        """Return the name by which the trusted side found an object, or what its process calls it."""
-        return self._roots.name_of(proxy)
-
-    def module_of(self, proxy: Proxy) -> str:
-        """Return the student's module in which an object was found, "" for the notebook."""
-        return self._roots.module_of(proxy)
 
     def _from_node(self, node: list[Any]) -> Any:
         if node[0] == Tag.REMOTE_TENSOR and len(node) == 3 and type(node[1]) is int:
