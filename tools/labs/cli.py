@@ -18,6 +18,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "submit": ("labkit.cli.submit:submit", "Make the one file to hand in."),
     "collect": ("labgrade.cli.collect:collect", "Bring an LMS download into a folder of submissions."),
     "grade": ("labgrade.cli.grade:grade", "Grade a folder of submissions, or an nbgrader course."),
+    "export": ("labgrade.cli.export:export", "Write the grades in the form that an LMS takes."),
     "feedback": ("labgrade.cli.feedback:feedback", "Write a page for each student, to be given back."),
     "report": ("labgrade.cli.report:report", "Write one page about a graded class."),
 }

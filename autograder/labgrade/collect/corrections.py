@@ -44,6 +44,8 @@ def read_corrections(path: Path) -> Mapping[str, Correction]:
     found: dict[str, Correction] = {}
     for line, row in enumerate(table.rows, start=2):
         name = table.cell(row, source)
+        if not name:
+            continue
         word = table.cell(row, take).casefold()
         if word not in _NO | _YES:
             raise UsageError(
@@ -53,5 +55,4 @@ def read_corrections(path: Path) -> Mapping[str, Correction]:
             raise UsageError("corrections-format", f"'{name}' stands there twice", where=f"{path}:{line}")
         ids = tuple(text.strip() for text in table.cell(row, student).split(MEMBERS_JOINT) if text.strip())
         found[name] = Correction(ids, word not in _NO)
-    found.pop("", None)
     return found

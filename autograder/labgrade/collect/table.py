@@ -7,10 +7,11 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from labgrade.errors import MachineError, UsageError
 
-__all__ = ["Table", "read_table"]
+__all__ = ["Table", "format_table", "plain", "read_table"]
 
 MAX_BYTES = 50_000_000
 _DELIMITERS = ",;\t|"
@@ -94,7 +95,9 @@ def read_table(path: Path, what: str) -> Table:
         rows = [tuple(row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)]
     except csv.Error as error:
         raise UsageError(f"{what}-format", f"the {what} is no CSV: {error}", where=str(path)) from error
-    rows = [row for row in rows if any(cell.strip() for cell in row)]
+    rows = [row for row in rows if row]
+    while rows and not any(cell.strip() for cell in rows[0]):
+        del rows[0]
     if not rows:
         raise UsageError(f"{what}-format", f"the {what} is empty", where=str(path))
     first = text.lstrip("\ufeff").split("\n", 1)[0].strip()
@@ -125,3 +128,16 @@ def _delimiter(text: str) -> str:
     counts = {sign: line.count(sign) for sign in _DELIMITERS}
     best = max(counts, key=lambda sign: counts[sign])
     return best if counts[best] else ","
+
+
+def format_table(table: Table, header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
+    """Return a CSV file written the way the table was: delimiter, encoding, line ends, quotes."""
+    out = io.StringIO()
+    quoting: Literal[0, 1] = csv.QUOTE_ALL if table.quoted else csv.QUOTE_MINIMAL
+    writer = csv.writer(out, delimiter=table.delimiter, lineterminator=table.newline, quoting=quoting)
+    writer.writerow(header)
+    writer.writerows(rows)
+    try:
+        return out.getvalue().encode(table.encoding)
+    except UnicodeEncodeError:  # the sheet was in a code page that has no sign for what is to be written
+        return out.getvalue().encode("utf-8-sig")
