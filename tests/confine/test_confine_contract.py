@@ -49,7 +49,8 @@ def test_enter_below_the_floor_is_refused_with_its_cause():
 def test_describe_names_the_level_first():
     """The first line for `labs doctor` is the level that a trial reached."""
     first, *others = describe()
-    assert first.state == str(available().level)
+    level = available().level
+    assert first.state == f"{level}: {level.meaning}"
     assert {"landlock", "seccomp", "namespaces", "cgroup"} <= {feature.name for feature in others}
 
 

@@ -31,7 +31,6 @@ LAB = make_lab(
     student_files={"mine.py": b"def twice(x): return 2 * x\n"},
 )
 SUBMISSIONS = {
-    "right": {},
     "ends": {"a": "def f(x):\n    import os\n    os._exit(3)"},
     "hangs": {"a": "while True: pass"},
 }
@@ -55,11 +54,11 @@ def test_fresh_process_for_each_submission_gives_the_same():
     with Engine(limits, preload=LIGHT, start="spawn") as engine:
         assert _graded(engine) == forked
         assert engine.level == level
-    assert forked["right"] == [("t", 2, "apart")]
     assert forked["ends"] == [("t", 1, "apart")]
     assert forked["hangs", "cells"][1] is CellState.TIMED_OUT
 
 
+@pytest.mark.slow
 def test_fresh_verifier_finds_what_must_run_in_the_child():
     """The trial of a lab's solution, and a verifier that serves once, work without forking too."""
     lab = make_lab(

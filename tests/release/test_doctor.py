@@ -116,6 +116,18 @@ def test_kernel_and_confinement_of_this_machine_are_described() -> None:
     assert all(item.found for item in features)
 
 
+def test_confinement_below_the_floor_is_a_note_that_names_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that can only limit says so, and that grading on it is refused unless asked for."""
+    from labgrade.confine import Feature, Features, Level, probe
+
+    weak = Features(Level.LIMITS_ONLY, 0, False, False, False, "", (Feature("landlock", False, "not there"),))
+    monkeypatch.setattr(probe, "available", lambda: weak)
+    level, landlock = check_confinement()
+    assert (level.state, landlock.state) == (State.NOTE, State.NOTE)
+    assert level.found.startswith("limits-only: ")
+    assert "--floor limits-only" in level.mend
+
+
 def _good() -> Iterator[Checkup]:
     yield Checkup("a", State.GOOD, "fine")
 

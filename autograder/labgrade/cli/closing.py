@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from labgrade.confine import Level
 from labgrade.errors import UsageError
 from labgrade.job import JobPlan, JobSummary
 from labgrade.progress import JsonListener
@@ -160,11 +161,18 @@ def _closing_lines(
         yield headline(diff)
     rate = f", {summary.graded / summary.seconds:.1f} a second" if summary.graded and summary.seconds else ""
     yield f"{summary.graded} graded, {summary.kept} kept from before in {summary.seconds:.1f} s{rate}"
-    yield f"confinement: {summary.level or 'not needed, nothing ran'}; tests {plan.tests}"
+    yield f"confinement: {_describe_level(summary.level)}; tests {plan.tests}"
     for name, place in where.items():
         yield f"{name + ':':<12}{place}"
     if look:
         yield f"{look} of {len(plan.places)} submissions need a person: see the column 'finding'"
+
+
+def _describe_level(level: str) -> str:
+    if not level:
+        return "not needed, nothing ran"
+    known = set(Level)
+    return f"{level} ({Level(level).meaning})" if level in known else level
 
 
 def _counts(diff: GradeDiff) -> dict[str, int]:

@@ -25,11 +25,22 @@ class Level(StrEnum):
         """A number that grows with strength, from 0."""
         return _ORDER.index(self)
 
+    @property
+    def meaning(self) -> str:
+        """What it holds off, in a few words."""
+        return _MEANINGS[self]
+
     def reaches(self, floor: Level) -> bool:
         """Whether this level is at least ``floor``."""
         return self.rank >= floor.rank
 
 
+_MEANINGS = {
+    Level.FULL: "students' code reaches nothing of this machine",
+    Level.NO_NAMESPACES: "students' code reads and writes nothing outside its folder",
+    Level.LIMITS_ONLY: "accidents are stopped; a student who tries reaches the grader's files",
+    Level.OFF: "students' code runs with all rights of the grader",
+}
 _ORDER = (Level.OFF, Level.LIMITS_ONLY, Level.NO_NAMESPACES, Level.FULL)
 
 

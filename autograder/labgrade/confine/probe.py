@@ -145,5 +145,9 @@ def describe() -> tuple[Feature, ...]:
     features = available()
     full = features.level is Level.FULL
     mend = "" if full else "see the lines below" if sys.platform == "linux" else "grade on Linux"
-    level = Feature("confinement", features.level.reaches(Level.NO_NAMESPACES), str(features.level), mend)
+    is_enough = features.level.reaches(Level.NO_NAMESPACES)
+    if not is_enough:
+        mend += f"; labs grade refuses this unless --floor {features.level!s} is given"
+    state = f"{features.level!s}: {features.level.meaning}"
+    level = Feature("confinement", is_enough, state, mend)
     return (level, *features.features)
