@@ -108,6 +108,7 @@ class Engine:
             is :data:`DEFAULT_FLOOR`.
         start: ``fork`` each child from a warm process, ``spawn`` a fresh process for each (seconds instead
             of milliseconds), or ``auto``: spawn where a warm process must not be forked (macOS).
+        many: enough submissions of each lab will come that what they share should be done first.
         hub: a connection to a warm process that several engines share (:func:`share_hub`); when that one
         ends,
             the engine goes on with its own.
@@ -122,6 +123,7 @@ class Engine:
         tests: str = "apart",
         preload: Sequence[str] = PRELOAD,
         hub: socket.socket | None = None,
+        many: bool = False,
         floor: str = "",
         start: str = "auto",
     ) -> None:
@@ -129,6 +131,7 @@ class Engine:
         self._tests = tests
         self._settings = _settings(self.limits, sandbox, preload, floor, start)
         self._shared = hub
+        self._many = many
         self._hub: HubLink | None = None
         self._verifier: ChildProcess | None = None
         self._channel: Channel | None = None
@@ -307,6 +310,7 @@ class Engine:
             "tests": self._tests,
             "limits": self.limits,
             "launch": self._launch(trial),
+            "many": self._many,
         }
         self._channel.send(b"lab", [msgspec.msgpack.encode(order)])
         try:

@@ -2,16 +2,17 @@
 
 Jupyter's inline backend draws each figure three times: after the cell, to find its tight box, and into the
 file. Here it is drawn once and the picture is cut to what is on it, which gives the same view for a third
-of the time.
+of the time; and not at all if it equals one that the lab's own cells draw (``labkit.plots.gallery``).
 """
 
 from __future__ import annotations
 
 import importlib
 import io
+import sys
 from typing import Any
 
-__all__ = ["prepare_figures"]
+__all__ = ["hang_pictures", "kept_pictures", "prepare_figures"]
 
 _PAD_INCHES = 0.1
 _DEFAULTS = ("savefig.dpi", "savefig.facecolor", "savefig.transparent", "savefig.bbox", "savefig.pad_inches")
@@ -46,10 +47,38 @@ def prepare_figures(shell: Any, backend: str) -> None:
     plt.close("all")
 
 
+def hang_pictures(pictures: dict[str, bytes] | None) -> None:
+    """Open the gallery of this process.
+
+    Args:
+        pictures: those that the lab's own cells draw, by their fingerprints; None: this process runs those
+            cells, and keeps what they draw.
+
+    """
+    labkit: Any = sys.modules.get("labkit.plots.gallery")
+    if labkit is not None:
+        labkit.gallery(labkit.Gallery(pictures, keeps=pictures is None))
+
+
+def kept_pictures() -> dict[str, bytes]:
+    """Return the pictures of this process by their fingerprints."""
+    labkit: Any = sys.modules.get("labkit.plots.gallery")
+    return dict(labkit.gallery().pictures) if labkit is not None else {}
+
+
 def render_png(figure: Any) -> bytes | None:
     """Return a figure as PNG, cut to what is drawn with a small margin; None if nothing is on it."""
     if not figure.axes and not figure.lines:
         return None
+    labkit: Any = sys.modules.get("labkit.plots.gallery")
+    if labkit is None:
+        return _render(figure)
+    open_gallery = labkit.gallery()
+    picture: bytes | None = open_gallery.show(open_gallery.fingerprint(figure), lambda: _render(figure))
+    return picture
+
+
+def _render(figure: Any) -> bytes | None:
     import matplotlib as mpl
     import numpy as np
     from PIL import Image

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from labgrade.child.figures import hang_pictures, kept_pictures
 from labgrade.child.objects import Objects, describe_error
 from labgrade.child.outputs import CellOutputs
 from labgrade.child.shell import StudentShell
@@ -60,6 +61,8 @@ class _Server:
                 result = self._cell(*arguments)
             elif operation == "ask":
                 result = self._ask(*arguments)
+            elif operation == "pictures":
+                result = kept_pictures()
             else:
                 raise CodecError(f"there is no request {operation}")  # noqa: TRY301 - handled with the others below
             self._send(number, "ok", result)
@@ -72,7 +75,14 @@ class _Server:
 
     # ---- set-up ----
 
-    def _open(self, files: dict[str, bytes], environment: dict[str, str], seed: int, text_limit: int) -> None:
+    def _open(
+        self,
+        files: dict[str, bytes],
+        environment: dict[str, str],
+        seed: int,
+        text_limit: int,
+        pictures: dict[str, bytes] | None,
+    ) -> None:
         home = Path.cwd()
         for name, content in files.items():
             target = home / name
@@ -84,6 +94,7 @@ class _Server:
         _seed(seed)
         self._outputs = CellOutputs(lambda event: self._send(self._current, "event", event), text_limit)
         self._shell.attach(self._outputs)
+        hang_pictures(pictures)
 
     # ---- cells ----
 

@@ -9,7 +9,7 @@ import time
 import types
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from labgrade.model import (
@@ -39,7 +39,7 @@ from labgrade.verify.strikes import LESS_TIME
 from labgrade.verify.student import Student
 from labgrade.wire import ChannelClosedError, CodecError
 
-__all__ = ["Judge", "PreparedLab"]
+__all__ = ["Judge", "PreparedLab", "seed_of"]
 
 Tell = Callable[[str, int, int, Any], None]
 """Reports ``(kind, notebook, cell, value)``: ``at`` before a cell or test, then ``cell`` with a CellRun,
@@ -57,6 +57,7 @@ class PreparedLab:
         reached: the names of it that tests come to.
         tests: their test cells, compiled.
         modes: the test cells that run in the student's process, and why.
+        pictures: what its given cells draw; see :mod:`labgrade.verify.rehearsal`.
 
     """
 
@@ -66,6 +67,7 @@ class PreparedLab:
     reached: tuple[frozenset[str], ...]
     tests: Mapping[tuple[int, int], TestCode]
     modes: Modes
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass
@@ -122,8 +124,9 @@ class _NotebookWalk:
         self._namespace = self._given.namespace
         environment = {"NBGRADER_EXECUTION": "autograde"}
         self._student = Student(
-            judge.line, judge.launch, submission.files, environment, judge.limits, _seed_of(lab.spec)
+            judge.line, judge.launch, submission.files, environment, judge.limits, seed_of(lab.spec)
         )
+        self._student.pictures = lab.pictures
         self._student.texts = StudentTexts(notebook, submission.files, self._plan.modules)
         self._position = 0
         self._student.heartbeat = lambda: self._begin(self._position)
@@ -228,7 +231,7 @@ class _NotebookWalk:
     def _test_apart(self, position: int, spec: CellSpec, count: int) -> float:
         """Judge a test cell; return which part of the limit its text may take in the student's process."""
         self._advance(spec)
-        seed_all(_seed_of(self._judge.lab.spec) + spec.index)
+        seed_all(seed_of(self._judge.lab.spec) + spec.index)
         take_seeds()  # those of given cells have had their turn in the student's process
         self._fetch(spec)
         student = self._student
@@ -287,5 +290,6 @@ def _find_echoed(notebook: PreparedNotebook, plan: NotebookPlan) -> frozenset[in
     return frozenset(found)
 
 
-def _seed_of(lab: LabSpec) -> int:
+def seed_of(lab: LabSpec) -> int:
+    """Return the seed with which each submission of a lab starts."""
     return zlib.crc32(lab.digest.encode() or lab.name.encode())

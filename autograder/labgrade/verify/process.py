@@ -26,6 +26,7 @@ from labgrade.verify.judge import Judge, PreparedLab
 from labgrade.verify.modes import Modes, decide_modes
 from labgrade.verify.names import NotebookPlan, plan_notebook, student_modules
 from labgrade.verify.reach import reached_names
+from labgrade.verify.rehearsal import rehearse
 from labgrade.verify.seeds import forward_seeds
 from labgrade.wire import Channel, ChannelClosedError, DeadlinePassedError
 
@@ -95,12 +96,13 @@ def _may_fork(launch: Mapping[str, Any]) -> bool:
 
 
 class Order(msgspec.Struct):
-    """A lab, and how to grade it."""
+    """A lab, and how to grade it; ``many`` submissions make it worth while to draw given figures first."""
 
     lab: LabSpec
     tests: str
     limits: Limits
     launch: dict[str, Any]
+    many: bool = False
 
     @property
     def may_fork(self) -> bool:
@@ -161,7 +163,8 @@ def _prepare(order: Order, folder: str, line: HubLine) -> PreparedLab:
 
         doubt = any(part.failed for part in prepared.given)
         modes = decide_modes(spec, prepared.plans, trial, in_doubt=doubt)
-    return replace(prepared, modes=modes)
+    pictures = rehearse(spec, line, order.launch, order.limits) if order.many else {}
+    return replace(prepared, modes=modes, pictures=pictures)
 
 
 def _try(

@@ -61,6 +61,7 @@ class Student:
         limits: of time and output.
         seed: of its random numbers.
         epoch: how many processes there have been; objects belong to one.
+        pictures: of the lab's own figures, by fingerprint; None: this process runs the lab's own cells.
         deadline: of ``time.monotonic`` for the question at hand; None: each question has its own.
         replays: how often a process had to be started again.
         texts: what the student wrote.
@@ -78,6 +79,7 @@ class Student:
     limits: Limits
     seed: int
     epoch: int = 0
+    pictures: Mapping[str, bytes] | None = field(default_factory=dict)
     deadline: float | None = None
     replays: int = 0
     texts: StudentTexts | None = None
@@ -118,7 +120,9 @@ class Student:
         start_s = _FRESH_START_S if self.launch.get("start") == "spawn" else _START_S
         saved, self.deadline = self.deadline, time.monotonic() + start_s
         limit = self.limits.output_kib * 1024
-        self._exchange("open", (dict(self.files), dict(self.environment), self.seed, limit), None)
+        self._exchange(
+            "open", (dict(self.files), dict(self.environment), self.seed, limit, self.pictures), None
+        )
         self.deadline = saved
 
     def stop(self, *, wait: bool = True) -> None:
@@ -210,6 +214,13 @@ class Student:
         if state is CellState.ERROR and name == "MemoryError":
             state = CellState.OUT_OF_MEMORY
         return shown.run(state, started, count)
+
+    def take_pictures(self) -> dict[str, bytes]:
+        """Return what a process that runs the lab's own cells has drawn, by fingerprint."""
+        self.deadline = time.monotonic() + _START_S
+        kept = self._exchange("pictures", (), None)
+        self.deadline = None
+        return {mark: data for mark, data in dict(kept).items() if type(mark) is str and type(data) is bytes}
 
     def remember(self, source: str, count: int) -> None:
         """Count a cell among those to run again in a process that has to be started again."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from labkit.expect.convert import convert
@@ -54,20 +55,25 @@ def training_curves(
     panels = [panel for panel in (losses, accuracies) if panel]
     judge, lowest_is_best = _judging_curve(losses, accuracies)
     best = int(np.nanargmin(curves[judge]) if lowest_is_best else np.nanargmax(curves[judge])) + 1
-    with new_figure(3.3) as (figure, theme):
-        for panel, axes in zip(panels, np.ravel(figure.subplots(1, len(panels))), strict=True):
-            _draw_curves(axes, panel, theme)
-            axes.set_xlabel("epoch")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-            axes.set_ylabel(f"loss ({unit})" if panel is losses else "accuracy")
-            if panel is losses:
-                _draw_baselines(axes, baselines or {}, theme)
-            _mark_best(axes, best, panel.get(judge), theme)
-            axes.grid(visible=True, axis="y")
-            axes.legend(fontsize=9)
-        if title:
-            figure.suptitle(title)
-    return Plot(figure, alt or _describe_training(curves, judge, best, baselines or {}, title))
+
+    def draw() -> Figure:
+        with new_figure(3.3) as (figure, theme):
+            for panel, axes in zip(panels, np.ravel(figure.subplots(1, len(panels))), strict=True):
+                _draw_curves(axes, panel, theme)
+                axes.set_xlabel("epoch")
+                axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+                axes.set_ylabel(f"loss ({unit})" if panel is losses else "accuracy")
+                if panel is losses:
+                    _draw_baselines(axes, baselines or {}, theme)
+                _mark_best(axes, best, panel.get(judge), theme)
+                axes.grid(visible=True, axis="y")
+                axes.legend(fontsize=9)
+            if title:
+                figure.suptitle(title)
+        return figure
+
+    about = alt or _describe_training(curves, judge, best, baselines or {}, title)
+    return Plot.of(draw, about, "training", curves, dict(baselines or {}), unit, title)
 
 
 def gradient_by_lag(norms: Mapping[str, Sequence[float]], *, title: str = "", alt: str = "") -> Plot:
@@ -80,25 +86,30 @@ def gradient_by_lag(norms: Mapping[str, Sequence[float]], *, title: str = "", al
 
     """
     curves = {name: np.asarray(convert(list(values)).array, float) for name, values in norms.items()}
-    with new_figure(3.3) as (figure, theme):
-        axes = figure.subplots()
-        for index, (name, values) in enumerate(curves.items()):
-            lags = np.arange(len(values))
-            shown = values > 0
-            axes.plot(lags[shown], values[shown], label=name, **_style(index, len(values), theme))
-        axes.set_yscale("log")
-        axes.set_xlabel("time lag (steps back)")
-        axes.set_ylabel("gradient norm")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(visible=True, axis="y")
-        axes.legend(fontsize=9)
-        if title:
-            axes.set_title(title)
+
+    def draw() -> Figure:
+        with new_figure(3.3) as (figure, theme):
+            axes = figure.subplots()
+            for index, (name, values) in enumerate(curves.items()):
+                lags = np.arange(len(values))
+                shown = values > 0
+                axes.plot(lags[shown], values[shown], label=name, **_style(index, len(values), theme))
+            axes.set_yscale("log")
+            axes.set_xlabel("time lag (steps back)")
+            axes.set_ylabel("gradient norm")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.grid(visible=True, axis="y")
+            axes.legend(fontsize=9)
+            if title:
+                axes.set_title(title)
+        return figure
+
     ends = [
         f"{name}: from {values[0]:.2g} at lag 0 to {values[-1]:.2g} at lag {len(values) - 1}"
         for name, values in curves.items()
     ]
-    return Plot(figure, alt or f"Line plot of gradient norms by time lag, logarithmic. {'; '.join(ends)}.")
+    about = alt or f"Line plot of gradient norms by time lag, logarithmic. {'; '.join(ends)}."
+    return Plot.of(draw, about, "gradients", curves, title)
 
 
 def model_comparison(
@@ -114,35 +125,40 @@ def model_comparison(
 
     """
     most = max(float(row["parameters"]) for row in rows)
-    with new_figure(3.6) as (figure, theme):
-        axes = figure.subplots()
-        for index, row in enumerate(rows):
-            size = 40 + 360 * float(row["parameters"]) / most
-            label = f"{row['name']} ({_short(float(row['parameters']))} parameters)"
-            axes.scatter(
-                row["minutes"],
-                row["loss"],
-                s=size,
-                color=theme.series[index % len(theme.series)],
-                marker=MARKERS[index % len(MARKERS)],
-                edgecolor=theme.ink,
-                label=label,
-            )
-        axes.set_xlabel("training time (minutes)")
-        axes.set_ylabel(f"validation loss ({unit})")
-        axes.margins(0.15)
-        axes.grid(visible=True)
-        legend = axes.legend(fontsize=9)
-        for handle in legend.legend_handles:
-            handle.set_sizes([50])  # type: ignore[union-attr]
-        if title:
-            axes.set_title(title)
+
+    def draw() -> Figure:
+        with new_figure(3.6) as (figure, theme):
+            axes = figure.subplots()
+            for index, row in enumerate(rows):
+                size = 40 + 360 * float(row["parameters"]) / most
+                label = f"{row['name']} ({_short(float(row['parameters']))} parameters)"
+                axes.scatter(
+                    row["minutes"],
+                    row["loss"],
+                    s=size,
+                    color=theme.series[index % len(theme.series)],
+                    marker=MARKERS[index % len(MARKERS)],
+                    edgecolor=theme.ink,
+                    label=label,
+                )
+            axes.set_xlabel("training time (minutes)")
+            axes.set_ylabel(f"validation loss ({unit})")
+            axes.margins(0.15)
+            axes.grid(visible=True)
+            legend = axes.legend(fontsize=9)
+            for handle in legend.legend_handles:
+                handle.set_sizes([50])  # type: ignore[union-attr]
+            if title:
+                axes.set_title(title)
+        return figure
+
     parts = [
         f"{row['name']}: loss {float(row['loss']):.3g} after {float(row['minutes']):.3g} minutes, "
         f"{_short(float(row['parameters']))} parameters"
         for row in rows
     ]
-    return Plot(figure, alt or f"Scatter plot of models by training time and loss. {'; '.join(parts)}.")
+    about = alt or f"Scatter plot of models by training time and loss. {'; '.join(parts)}."
+    return Plot.of(draw, about, "models", [dict(row) for row in rows], unit, title)
 
 
 def _judging_curve(losses: Mapping[str, Any], accuracies: Mapping[str, Any]) -> tuple[str, bool]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from labkit.expect.convert import convert
 from labkit.plots.figure import Plot, new_figure
@@ -57,26 +58,31 @@ def attention_map(
     down = math.ceil(len(stack) / across)
     highest = max(float(stack.max()), 1e-9)
     width, height = _size(down, across, len(rows), len(columns), max(map(len, columns), default=1))
-    with new_figure(height, width) as (figure, _):
-        panels = np.ravel(figure.subplots(down, across, squeeze=False))
-        for index, axes in enumerate(panels):
-            if index >= len(stack):
-                axes.set_visible(False)
-                continue
-            image = axes.imshow(stack[index], cmap="cividis", vmin=0, vmax=highest, aspect="equal")
-            # Heads share their tokens: the outer panels carry the names.
-            leftmost, lowest = index % across == 0, index + across >= len(stack)
-            _label(axes, rows if leftmost else [], columns if lowest else [])
-            axes.set_ylabel("query (attends)" if leftmost else "")
-            axes.set_xlabel("key (attended to)" if lowest else "")
-            if len(stack) > 1:
-                axes.set_title(names[index], fontsize=11)
-            if max(len(rows), len(columns)) <= _FEW and across <= 2:
-                _write_numbers(axes, stack[index], highest, "{:.2f}")
-        figure.colorbar(image, ax=list(panels[: len(stack)]), label="weight", shrink=0.85, aspect=24)
-        if title:
-            figure.suptitle(title)
-    return Plot(figure, alt or _describe_attention(stack, rows, columns, names, title))
+
+    def draw() -> Figure:
+        with new_figure(height, width) as (figure, _):
+            panels = np.ravel(figure.subplots(down, across, squeeze=False))
+            for index, axes in enumerate(panels):
+                if index >= len(stack):
+                    axes.set_visible(False)
+                    continue
+                image = axes.imshow(stack[index], cmap="cividis", vmin=0, vmax=highest, aspect="equal")
+                # Heads share their tokens: the outer panels carry the names.
+                leftmost, lowest = index % across == 0, index + across >= len(stack)
+                _label(axes, rows if leftmost else [], columns if lowest else [])
+                axes.set_ylabel("query (attends)" if leftmost else "")
+                axes.set_xlabel("key (attended to)" if lowest else "")
+                if len(stack) > 1:
+                    axes.set_title(names[index], fontsize=11)
+                if max(len(rows), len(columns)) <= _FEW and across <= 2:
+                    _write_numbers(axes, stack[index], highest, "{:.2f}")
+            figure.colorbar(image, ax=list(panels[: len(stack)]), label="weight", shrink=0.85, aspect=24)
+            if title:
+                figure.suptitle(title)
+        return figure
+
+    about = alt or _describe_attention(stack, rows, columns, names, title)
+    return Plot.of(draw, about, "attention", stack, rows, columns, names, title)
 
 
 def gate_activations(
@@ -100,25 +106,30 @@ def gate_activations(
             raise ValueError(
                 f"{name} has shape {array.shape}; {len(tokens)} tokens need ({len(tokens)}, units)"
             )
-    with new_figure(1.0 + 1.7 * len(arrays)) as (figure, _):
-        panels = np.ravel(figure.subplots(len(arrays), 1, squeeze=False, sharex=True))
-        for axes, (name, array) in zip(panels, arrays.items(), strict=True):
-            image = axes.imshow(
-                array.T, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest"
-            )
-            axes.set_ylabel("unit")
-            axes.set_title(name, fontsize=11)
-            axes.spines[:].set_visible(False)
-        _tick(panels[-1].xaxis, list(tokens), rotate=max(map(len, tokens), default=1) > 2)
-        panels[-1].set_xlabel("token")
-        figure.colorbar(image, ax=list(panels), label="gate (0 closed, 1 open)")
-        if title:
-            figure.suptitle(title)
+
+    def draw() -> Figure:
+        with new_figure(1.0 + 1.7 * len(arrays)) as (figure, _):
+            panels = np.ravel(figure.subplots(len(arrays), 1, squeeze=False, sharex=True))
+            for axes, (name, array) in zip(panels, arrays.items(), strict=True):
+                image = axes.imshow(
+                    array.T, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest"
+                )
+                axes.set_ylabel("unit")
+                axes.set_title(name, fontsize=11)
+                axes.spines[:].set_visible(False)
+            _tick(panels[-1].xaxis, list(tokens), rotate=max(map(len, tokens), default=1) > 2)
+            panels[-1].set_xlabel("token")
+            figure.colorbar(image, ax=list(panels), label="gate (0 closed, 1 open)")
+            if title:
+                figure.suptitle(title)
+        return figure
+
     means = [
         f"{name}: mean {array.mean():.2f}, from {array.min():.2f} to {array.max():.2f}"
         for name, array in arrays.items()
     ]
-    return Plot(figure, alt or f"Heat maps of gate values by unit and token. {'; '.join(means)}.")
+    about = alt or f"Heat maps of gate values by unit and token. {'; '.join(means)}."
+    return Plot.of(draw, about, "gates", arrays, list(tokens), title)
 
 
 def confusion_matrix(
@@ -153,18 +164,23 @@ def confusion_matrix(
     counts = np.zeros((size, size), int)
     np.add.at(counts, (true, guessed), 1)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    with new_figure(1.6 + 0.38 * size, width_in=min(7.2, 2.4 + 0.5 * size)) as (figure, _):
-        axes = figure.subplots()
-        image = axes.imshow(shares, cmap="cividis", vmin=0, vmax=1)
-        _label(axes, list(labels), list(labels))
-        axes.set_ylabel("true class")
-        axes.set_xlabel("predicted class")
-        if size <= 2 * _FEW:
-            _write_numbers(axes, counts, 1.0, "{:d}", shares)
-        figure.colorbar(image, ax=axes, label="share of the true class")
-        if title:
-            axes.set_title(title)
-    return Plot(figure, alt or _describe_confusion(counts, list(labels)))
+
+    def draw() -> Figure:
+        with new_figure(1.6 + 0.38 * size, width_in=min(7.2, 2.4 + 0.5 * size)) as (figure, _):
+            axes = figure.subplots()
+            image = axes.imshow(shares, cmap="cividis", vmin=0, vmax=1)
+            _label(axes, list(labels), list(labels))
+            axes.set_ylabel("true class")
+            axes.set_xlabel("predicted class")
+            if size <= 2 * _FEW:
+                _write_numbers(axes, counts, 1.0, "{:d}", shares)
+            figure.colorbar(image, ax=axes, label="share of the true class")
+            if title:
+                axes.set_title(title)
+        return figure
+
+    about = alt or _describe_confusion(counts, list(labels))
+    return Plot.of(draw, about, "confusion", counts, list(labels), title)
 
 
 def _decimals(values: Any) -> npt.NDArray[np.float64]:
