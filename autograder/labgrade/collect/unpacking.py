@@ -153,7 +153,7 @@ def unpack_submission(
         if claim.version < newest[claim.file]:
             _keep_older(work, source, member, claim)
             continue
-        if claim.version and claim.file.rpartition("/")[2] != original:
+        if not original.endswith(claim.file.rpartition("/")[2]):
             work.bundle.renamed[original] = claim.file
         path, code, message = clean_path(claim.file)
         if code and not member.problem:
