@@ -22,9 +22,11 @@ from labgrade.report.book import BookGrade
 from labgrade.report.questions import Question
 from labgrade.report.standing import Standing
 from labgrade.result import CellScore, GradedSubmission, NotebookStatus
+from labgrade.score import NO_RESPONSE
 
 __all__ = ["Material", "build_page"]
 
+UNTOUCHED = "The answer is as it was handed out."
 WAITING = "A person will grade this answer."
 WAITING_FOR_STAFF = "The grader could not decide this; a person will look at it. It costs you nothing."
 _STATES = {
@@ -150,6 +152,9 @@ def _build_question(
     works: list[Work] = list(shop.show_cells(cells, is_task=any(cell.kind == "task" for _, cell, _ in own)))
     works.extend(work for cell in plain if (work := shop.show_test(cell)) is not None)
     status, sentence = _status(total, question.max_score, own, checks)
+    untouched = any(remark.text == NO_RESPONSE and not remark.by_hand for remark in remarks)
+    if untouched and not total:
+        status, sentence = "not attempted", UNTOUCHED
     by_hand = any(
         (grade := material.grades.get(place)) is not None and grade.manual is not None for place, _, _ in own
     )
@@ -162,7 +167,7 @@ def _build_question(
         sentence=sentence or ("A person gave these points." if by_hand else ""),
         extra=sum(grade.extra for place, _, _ in own if (grade := material.grades.get(place)) is not None),
         checks=checks,
-        comments=tuple(_comment(remark, secrets) for remark in remarks),
+        comments=tuple(_comment(remark, secrets) for remark in remarks if remark.text != NO_RESPONSE),
         works=tuple(works),
     )
 
@@ -184,6 +189,8 @@ def _status(
     if total is None:
         staff = any(cell.score is None and cell.kind == "test" for _, cell, _ in own)
         return "open", WAITING_FOR_STAFF if staff else WAITING
+    if all(cell.kind != "test" for _, cell, _ in own):
+        return "graded", ""
     if total >= maximum:
         return "passed", ""
     if total > 0:
@@ -220,6 +227,4 @@ def _remarks_on(
 
 
 def _comment(remark: Remark, secrets: Secrets) -> Markup:
-    if not remark.by_hand and remark.text == "No response.":
-        return Markup("<p>No answer was found here.</p>")
     return render_markdown(secrets.cover(remark.text) if not remark.by_hand else remark.text)
