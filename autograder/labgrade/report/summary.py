@@ -8,12 +8,14 @@ from typing import Any
 
 from labgrade.model import Severity
 from labgrade.report.classview import ClassView
+from labgrade.report.parts import Comparison
 from labgrade.report.statistics import describe_discrimination
 from labgrade.report.table import format_points
 
-__all__ = ["format_summary", "summarise"]
+__all__ = ["format_similar", "format_summary", "summarise"]
 
 SHOWN_FAILURES = 5
+SHOWN_PAIRS = 10
 
 
 def format_summary(view: ClassView, page: Path) -> Iterator[str]:
@@ -40,8 +42,39 @@ def format_summary(view: ClassView, page: Path) -> Iterator[str]:
     yield f"page:  {page}"
 
 
-def summarise(view: ClassView, page: Path) -> dict[str, Any]:
+def format_similar(found: Comparison | None) -> Iterator[str]:
+    """Yield what a comparison of answers gave; nothing if none was asked for."""
+    if found is None:
+        return
+    yield f"{len(found.pairs)} pairs of students have answers that are alike: a hint, see the page"
+    for pair in found.pairs[:SHOWN_PAIRS]:
+        where = ", ".join(unit.name for unit in pair.units)
+        yield f"  {pair.left} and {pair.right}: {pair.share:.0%} in {where}"
+    if len(found.pairs) > SHOWN_PAIRS:
+        yield f"  and {len(found.pairs) - SHOWN_PAIRS} more"
+
+
+def summarise(view: ClassView, page: Path, found: Comparison | None = None) -> dict[str, Any]:
     """Return the same, and more, as plain data; students are named by id."""
+    similar = (
+        {}
+        if found is None
+        else {
+            "similar": [
+                {
+                    "students": [pair.left, pair.right],
+                    "share": pair.share,
+                    "evidence": pair.evidence,
+                    "answers": [unit.name for unit in pair.units],
+                }
+                for pair in found.pairs
+            ]
+        }
+    )
+    return similar | _summary(view, page)
+
+
+def _summary(view: ClassView, page: Path) -> dict[str, Any]:
     ids = [one.student for one in view.standings]
     return {
         "lab": view.lab,
