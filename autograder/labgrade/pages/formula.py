@@ -13,6 +13,8 @@ from labgrade.pages.sanitise import sanitise_math
 __all__ = ["render_formula"]
 
 MAX_CHARS = 2_000
+MAX_DEPTH = 40
+"""Braces inside braces."""
 _UNKNOWN = re.compile(r"<m[iot][^>]*>\\[A-Za-z]+")
 
 
@@ -26,7 +28,7 @@ def render_formula(tex: str, *, is_display: bool = False) -> Markup:
 
     """
     tex = tex.strip()
-    if len(tex) <= MAX_CHARS:
+    if len(tex) <= MAX_CHARS and _depth(tex) <= MAX_DEPTH:
         from latex2mathml.converter import convert
 
         try:
@@ -37,3 +39,11 @@ def render_formula(tex: str, *, is_display: bool = False) -> Markup:
         if mathml and not _UNKNOWN.search(mathml):
             return sanitise_math(mathml)
     return Markup("<code>{}</code>").format(tex)
+
+
+def _depth(tex: str) -> int:
+    depth = deepest = 0
+    for mark in re.findall(r"[{}]|\\(?:left|begin|right|end)\b", tex):
+        depth += 1 if mark in ("{", r"\left", r"\begin") else -1
+        deepest = max(deepest, depth)
+    return deepest

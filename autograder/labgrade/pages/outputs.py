@@ -56,10 +56,11 @@ class OutputRenderer:
     def render(self, output: Mapping[str, Any]) -> Markup:
         """Return one nbformat output as HTML; "" for one that shows nothing."""
         if self._left <= 0:
-            return _TOO_MUCH
+            return Markup("")
         html = _render(output)
         if len(html) > self._left:
-            html = _TOO_MUCH
+            self._left = 0
+            return _TOO_MUCH
         self._left -= len(html)
         return html
 

@@ -26,4 +26,7 @@ def highlight_python(source: str) -> Markup:
     text = clean_text(source)
     if len(text) > MAX_CHARS or any(len(line) > 2_000 for line in text.split("\n")):
         return Markup.escape(text)
-    return Markup(highlight(text, _LEXER, _FORMATTER))  # noqa: S704 - Pygments escapes what it does not write
+    html = highlight(text, _LEXER, _FORMATTER)
+    # The formatter ends the last line, whether the source does or not.
+    html = html if text.endswith("\n") else html.removesuffix("\n")
+    return Markup(html)  # noqa: S704 - Pygments escapes what it does not write
