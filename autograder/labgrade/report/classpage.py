@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import warnings
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -113,7 +115,7 @@ def render_class_page(
     environment = make_environment(_TEMPLATES)
     environment.filters["clean"] = clean_text
     environment.filters["duration"] = format_duration
-    environment.globals["highlight"] = highlight_python
+    environment.globals["highlight"] = show_text
     environment.globals["sentence"] = describe_discrimination
     style = (_TEMPLATES / "class.css").read_text(encoding="utf-8")
     script = (_TEMPLATES / "class.js").read_text(encoding="utf-8")
@@ -139,6 +141,17 @@ def render_class_page(
         notes=[group for group in view.findings if group.severity is Severity.NOTE],
         row_class=row_class,
     )
+
+
+def show_text(text: str) -> Markup:
+    """Return what a student wrote, with colours if it is Python and not prose."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a student's escapes are not our business
+            ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Markup.escape(clean_text(text))
+    return highlight_python(text)
 
 
 def format_duration(seconds: float) -> str:

@@ -15,8 +15,10 @@ __all__ = ["SHOWN_PAIRS", "render_pairs"]
 _TEMPLATES = Path(__file__).parent / "templates"
 SHOWN_PAIRS = 40
 """Pairs that the page shows; ``--json`` names all."""
-MAX_LINES = 300
+MAX_LINES = 200
 """Lines of one text that the page shows."""
+CONTEXT = 3
+"""Lines shown around those that agree; what lies between is counted."""
 
 
 def render_pairs(pairs: Sequence[SimilarPair], *, unreadable: int = 0, has_lab: bool = True) -> Markup:
@@ -41,19 +43,27 @@ def render_pairs(pairs: Sequence[SimilarPair], *, unreadable: int = 0, has_lab: 
 
 
 def mark_lines(text: str, numbers: frozenset[int]) -> Markup:
-    """Return code in which neighbouring lines with these numbers stand in one ``<mark>``; all is escaped."""
-    lines = clean_text(text).split("\n")
-    html: list[str | Markup] = []
+    """Return code in which neighbouring lines with these numbers stand in one ``<mark>``; all is escaped.
+
+    Lines far from any of them are left out, and counted where they stood.
+    """
+    lines = clean_text(text).rstrip("\n").split("\n")
+    near = {near for number in numbers for near in range(number - CONTEXT, number + CONTEXT + 1)}
+    shown = [number for number in range(1, len(lines) + 1) if number in near][:MAX_LINES]
+    html: list[Markup] = []
     marked: list[str] = []
-    for number, line in enumerate(lines[:MAX_LINES], start=1):
+    last = 0
+    for number in [*shown, len(lines) + 1]:
+        if number > last + 1:
+            html.extend(_close(marked))
+            html.append(Markup('<i class="soft">⋯ {} lines</i>\n').format(number - last - 1))
         if number in numbers:
-            marked.append(line)
-            continue
-        html.extend(_close(marked))
-        html.append(Markup.escape(line) + "\n")
+            marked.append(lines[number - 1])
+        elif number <= len(lines):
+            html.extend(_close(marked))
+            html.append(Markup.escape(lines[number - 1]) + "\n")
+        last = number
     html.extend(_close(marked))
-    if len(lines) > MAX_LINES:
-        html.append(f"… {len(lines) - MAX_LINES} more lines")
     return Markup("").join(html)
 
 

@@ -74,6 +74,7 @@ class _Class:
     units: list[dict[str, Unit]]
     keys: list[dict[tuple[str, int], frozenset[int]]]
     holders: dict[tuple[str, int], list[int]]
+    given: Mapping[str, frozenset[str]]
 
 
 def find_pairs(
@@ -118,7 +119,7 @@ def find_pairs(
 
 
 def _read_class(answers: Iterable[tuple[str, Sequence[Unit]]], given: Mapping[str, str]) -> _Class:
-    known = _Class([], [], [], {})
+    known = _Class([], [], [], {}, {unit: _lines(text) for unit, text in given.items()})
     nobodys = {unit: fingerprint(text).keys() for unit, text in given.items()}
     everywhere = frozenset().union(*(set(keys) for keys in nobodys.values()))
     for student, units in answers:
@@ -134,6 +135,10 @@ def _read_class(answers: Iterable[tuple[str, Sequence[Unit]]], given: Mapping[st
         known.units.append({unit.name: unit for unit in units})
         known.keys.append(keys)
     return known
+
+
+def _lines(text: str) -> frozenset[str]:
+    return frozenset(line.strip() for line in text.split("\n"))
 
 
 def _describe(
@@ -153,11 +158,21 @@ def _describe(
             name,
             known.units[left][name].text,
             known.units[right][name].text,
-            frozenset().union(*(known.keys[left][key] for key in keys)),
-            frozenset().union(*(known.keys[right][key] for key in keys)),
+            _own_lines(known, left, name, keys),
+            _own_lines(known, right, name, keys),
             sum(weights[key] for key in keys),
         )
         for name, keys in by_unit.items()
     ]
     units.sort(key=lambda unit: (-unit.evidence, unit.name))
     return SimilarPair(known.students[left], known.students[right], share, evidence, tuple(units))
+
+
+def _own_lines(known: _Class, student: int, name: str, keys: Sequence[tuple[str, int]]) -> frozenset[int]:
+    """Return the lines of some fingerprints, less those that were handed out as they are."""
+    given = known.given.get(name, frozenset())
+    lines = known.units[student][name].text.split("\n")
+    numbers = frozenset().union(*(known.keys[student][key] for key in keys))
+    return frozenset(
+        number for number in numbers if number <= len(lines) and lines[number - 1].strip() not in given
+    )
