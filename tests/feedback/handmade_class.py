@@ -6,7 +6,7 @@ Everything else is real: preparing, scoring, the gradebook, the autograded noteb
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,12 @@ from typing import Any
 from labgrade.course import CourseSettings
 from labgrade.executor.frames import Done, Job, Setup
 from labgrade.executor.worker import grade_one
-from labgrade.intake import SubmissionPlace, read_submission
+from labgrade.intake import RawSubmission, SubmissionPlace, read_submission
 from labgrade.ipynb import format_notebook
 from labgrade.lab import Lab, read_lab
 from labgrade.model import (
     CellRun,
+    CellSpec,
     CellState,
     Finding,
     LabSpec,
@@ -208,22 +209,80 @@ def make_class(folder: Path, students: Mapping[str, Student]) -> GradedClass:
     """Grade a class by hand into a folder."""
     lab = make_lab(folder / "lab")
     out = folder / "graded"
-    out.mkdir()
-    course = CourseSettings(root=out.resolve())
-    results = []
+    finished = {}
     for name, student in students.items():
         handed_in = _hand_in(folder / "in" / name, lab, student)
         raw = read_submission(SubmissionPlace(name, handed_in), ())
         done = grade_one(_WrittenByHand(student), Setup(lab, Limits(), "auto", "apart"), Job(raw, "key"))
         assert isinstance(done, Done), done
-        write_autograded(done.files, out / "autograded" / name / "doubling")
-        results.append(done.result)
+        finished[name] = done
+    _record(lab, out, finished)
+    return GradedClass(out, lab)
+
+
+def _record(lab: Lab, out: Path, finished: Mapping[str, Done]) -> None:
+    """Write what ``labs grade`` leaves behind."""
+    out.mkdir(exist_ok=True)
+    course = CourseSettings(root=out.resolve())
+    results = [done.result for done in finished.values()]
+    for name, done in finished.items():
+        write_autograded(done.files, out / "autograded" / name / lab.spec.name)
     with Gradebook(course.gradebook_url, course) as book:
         book.open_lab(lab, keep_structure=False)
         book.record(results)
     about = {"sandbox": "made by hand", "tests": "apart", "stopped": False}
     write_json(out / "results.json", lab.spec, results, about=about)
-    return GradedClass(out, lab)
+
+
+def grade_by_hand(
+    lab: Lab,
+    out: Path,
+    name: str,
+    outputs: Mapping[str, Sequence[dict[str, Any]]],
+    tests_of: Callable[[CellSpec], Sequence[TestOutcome]],
+) -> Path:
+    """Grade one submission of any lab, handed in as released.
+
+    Args:
+        lab: of any kind.
+        out: where the graded class goes.
+        name: of the student.
+        outputs: notebook -> what its test cells and every tenth other code cell show.
+        tests_of: gives the outcomes of a test cell.
+
+    """
+
+    class ByHand:
+        def run(self, spec: LabSpec, submission: PreparedSubmission) -> SubmissionRun:
+            runs = []
+            for notebook in submission.notebooks:
+                said = tuple(outputs[notebook.spec.name])
+                shown = tuple(
+                    CellRun(CellState.OK, said if at % 10 == 1 and cell.cell_type == "code" else ())
+                    for at, cell in enumerate(notebook.cells)
+                )
+                tests = tuple(
+                    TestCellRun(cell.grade_id, 0.0, cell.points, "apart", tuple(tests_of(cell)), said)
+                    for cell in notebook.spec.cells
+                    if cell.is_test
+                )
+                runs.append(NotebookRun(notebook.spec.name, shown, tests))
+            return SubmissionRun(submission.student, tuple(runs), (), "made by hand", 0.1)
+
+    notebooks = {}
+    for spec in lab.spec.notebooks:
+        cells = [
+            {"cell_type": cell.cell_type, "id": cell.cell_id, "metadata": {}, "source": cell.released}
+            | ({"outputs": [], "execution_count": None} if cell.cell_type == "code" else {})
+            for cell in spec.cells
+        ]
+        document = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        notebooks[f"{spec.name}.ipynb"] = format_notebook(document)
+    raw = RawSubmission(name, notebooks, dict(lab.spec.student_files), digest="0")
+    done = grade_one(ByHand(), Setup(lab, Limits(), "auto", "apart"), Job(raw, "key"))
+    assert isinstance(done, Done), done
+    _record(lab, out, {name: done})
+    return out
 
 
 def write_submission(folder: Path, lab: Lab, answers: Mapping[str, str]) -> Path:
