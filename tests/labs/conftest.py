@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lab02_run import CellsOfLab02
 
 _HERE = str(Path(__file__).resolve().parent)
+sys.path.append(_HERE)  # helpers of the tests lie beside them
 
 
 @pytest.fixture(scope="session")
