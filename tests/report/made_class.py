@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from labgrade.model import CellSpec, Finding, LabSpec, NotebookSpec, Outcome, Severity, TestOutcome
@@ -164,11 +164,11 @@ def student_ids(count: int, seed: int = 2026) -> list[tuple[str, str, str]]:
     return [(f"s{26000 + number:05d}", *pairs[number % len(pairs)]) for number in range(count)]
 
 
-def make_submissions(count: int, seed: int = 2026) -> Iterator[GradedSubmission]:
-    """Yield the results of a class."""
+@lru_cache(maxsize=4)
+def make_submissions(count: int, seed: int = 2026) -> tuple[GradedSubmission, ...]:
+    """Return the results of a class."""
     draw = random.Random(seed + 1)
-    for student, _, _ in student_ids(count, seed):
-        yield _submission(student, draw)
+    return tuple(_submission(student, draw) for student, _, _ in student_ids(count, seed))
 
 
 def _submission(student: str, draw: random.Random) -> GradedSubmission:
