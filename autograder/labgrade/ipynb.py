@@ -242,7 +242,7 @@ def _read_cell(raw: Any, position: int, findings: list[Finding]) -> RawCell | No
         )
         return None
     kind = raw.get("cell_type")
-    if kind not in _CELL_TYPES:
+    if not isinstance(kind, str) or kind not in _CELL_TYPES:
         findings.append(
             _look(
                 "cell-unreadable",

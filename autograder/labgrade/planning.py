@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from labgrade.overlay import overlay_gradebook
 from labgrade.record.gradebook import Gradebook
 from labgrade.selection import select_notebooks
 
-__all__ = ["find_lab", "plan_course", "plan_folder"]
+__all__ = ["find_lab", "find_submitted", "plan_course", "plan_folder"]
 
 BUILT = Path("build/nbgrader")
 DEFAULT_TIMEOUT_S = 30.0
@@ -80,15 +81,7 @@ def plan_course(root: Path, assignment: str, options: Options) -> JobPlan:
     if not root.is_dir():
         raise UsageError("no-course", "there is no such folder", where=str(root))
     course = read_course(root)
-    source = course.folder(course.source, ".", assignment)
-    if not source.is_dir():
-        raise UsageError(
-            "no-assignment",
-            f"the course has no assignment '{assignment}'",
-            f"there {_list(sorted(path.name for path in source.parent.glob('*/')))}",
-            str(source),
-        )
-    lab = read_lab(source, course, assignment)
+    lab = read_lab(_find_assignment(course, assignment), course, assignment)
     findings: tuple[Finding, ...] = ()
     keep = False
     url = course.gradebook_url
@@ -105,8 +98,13 @@ def plan_course(root: Path, assignment: str, options: Options) -> JobPlan:
             "submissions are in submitted/STUDENT/ASSIGNMENT; `labs collect` puts them there",
             str(course.folder(course.submitted, "*", assignment)),
         )
-    places = [place for place in places if place.student not in course.excluded_students]
     folder = course.root / ".labs" / assignment
+    known = findings_of(folder)
+    places = [
+        replace(place, findings=known.get(place.student, ()))
+        for place in places
+        if place.student not in course.excluded_students
+    ]
     plan = _plan(lab, course, places, folder, options)
     return replace(plan, keep_structure=keep, findings=findings)
 
@@ -152,6 +150,36 @@ def find_lab(lab: str) -> Lab:
     """
     source = _find_lab(lab)
     return read_lab(source, read_course(_course_of(source)))
+
+
+def find_submitted(root: Path, assignment: str) -> tuple[Lab, Path, Callable[[str], Path]]:
+    """Return an assignment of a course, the folder for what is known of it, and where submissions belong.
+
+    Raises:
+        UsageError: there is no such course or assignment, or it cannot be read.
+
+    """
+    if not root.is_dir():
+        raise UsageError("no-course", "there is no such folder", where=str(root))
+    course = read_course(root)
+    lab = read_lab(_find_assignment(course, assignment), course, assignment)
+    return (
+        lab,
+        course.root / ".labs" / assignment,
+        lambda student: course.folder(course.submitted, student, assignment),
+    )
+
+
+def _find_assignment(course: CourseSettings, assignment: str) -> Path:
+    source = course.folder(course.source, ".", assignment)
+    if not source.is_dir():
+        raise UsageError(
+            "no-assignment",
+            f"the course has no assignment '{assignment}'",
+            f"there {_list(sorted(path.name for path in source.parent.glob('*/')))}",
+            str(source),
+        )
+    return source
 
 
 def _find_lab(lab: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import tarfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -18,9 +19,12 @@ from labgrade.collect.mapping import MAPPING_NAME, read_record
 from labgrade.collect.model import Entry
 from labgrade.collect.placing import WORK_NAME
 from labgrade.collect.table import read_table
+from labgrade.collect.times import find_zone, timestamp_text
+from labgrade.config import Options
 from labgrade.errors import UsageError
 from labgrade.intake import find_submissions, read_submission
 from labgrade.lab import Lab
+from labgrade.planning import plan_course
 
 MakeZip = Callable[..., Path]
 ROSTER = "id,name,email\ns1,Ada Lovelace,ada@x.edu\ns2,Jörg Müller,jm@x.edu\ns3,Emmy Noether,en@x.edu\n"
@@ -408,6 +412,58 @@ def test_collect_command_shows_why_and_exits_by_what_it_found(
     wrong = runner.invoke(collect_command, [str(tmp_path / "none.zip"), "--lab", str(SOURCE)])
     assert wrong.exit_code == 2
     assert "no-archive there is no such file or folder" in wrong.output
+
+
+def test_collect_into_a_course_keeps_other_assignments(
+    tmp_path: Path, make_zip: MakeZip, to_zip: Callable[[Mapping[str, bytes]], bytes]
+) -> None:
+    """``submitted/STUDENT/ASSIGNMENT`` gets the submission; what else the student handed in stays."""
+    root = tmp_path / "course"
+    shutil.copytree(SOURCE.parents[1], root)
+    other = root / "submitted" / "ada" / "ps0" / "old.ipynb"
+    other.parent.mkdir(parents=True)
+    other.write_text("old")
+    runner = CliRunner()
+    path = make_zip({"ada/numbers.ipynb": b"{}", "ada/a.7z": b"7z\xbc\xaf\x27\x1c"})
+    arguments = [str(path), "--course", str(root), "--lab", "ps1"]
+    assert runner.invoke(collect_command, arguments).exit_code == 1
+    assert (root / "submitted" / "ada" / "ps1" / "numbers.ipynb").read_bytes() == b"{}"
+    assert other.read_text() == "old"
+    plan = plan_course(root, "ps1", Options())
+    assert [(place.student, [one.code for one in place.findings]) for place in plan.places] == [
+        ("ada", ["archive-unsupported"])
+    ]
+    path.write_bytes(to_zip({"alan/numbers.ipynb": b"{}"}))
+    assert runner.invoke(collect_command, arguments).exit_code == 0
+    assert not (root / "submitted" / "ada" / "ps1").exists()
+    assert other.read_text() == "old"
+    assert runner.invoke(collect_command, [*arguments, "--out", "x"]).exit_code == 2
+    wrong = runner.invoke(collect_command, [str(path), "--course", str(root), "--lab", "ps9"])
+    assert (wrong.exit_code, "no-assignment" in wrong.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "stamp"),
+    [
+        ("Friday, 20 November 2026, 11:59 PM", "2026-11-20 22:59:00 UTC"),
+        ("Freitag, 20. November 2026, 23:59", "2026-11-20 22:59:00 UTC"),
+        ("Samstag, 6. März 2027, 08:05", "2027-03-06 07:05:00 UTC"),
+        ("vendredi 3 juillet 2026, 23:59", "2026-07-03 21:59:00 UTC"),
+        ("viernes, 20 de noviembre de 2026, 23:59", "2026-11-20 22:59:00 UTC"),
+        ("2026-11-20 12:00:00 +0200", "2026-11-20 10:00:00 UTC"),
+        ("2026-11-20T12:00:00Z", "2026-11-20 12:00:00 UTC"),
+        ("2026-11-20 12:00:00 UTC", "2026-11-20 12:00:00 UTC"),
+        ("2026-07-20 12:00:00 Europe/Zurich", "2026-07-20 10:00:00 UTC"),
+        ("11/20/2026 11:59 PM", "2026-11-20 22:59:00 UTC"),
+        ("-", ""),
+        ("soon", ""),
+        ("20 Smarch 2026, 10:00", ""),
+        ("9999999999999999999999", ""),
+    ],
+)
+def test_timestamp_text_reads_what_lmss_write(text: str, stamp: str) -> None:
+    """Long dates of Moodle in five languages, ISO with and without an offset; else nothing."""
+    assert timestamp_text(text, find_zone("Europe/Zurich")) == stamp
 
 
 def test_read_record_that_is_damaged_is_a_diagnostic(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ Examples:
   labs collect moodle.zip --lab 02-recurrent-attention --roster course.csv --out submissions
   labs collect moodle.zip --lab 01-tensors --out submissions --corrections submissions/collected.csv
   labs grade submissions --lab 02-recurrent-attention
+  labs collect moodle.zip --course ~/course --lab ps1 --roster course.csv
 """
 
 
@@ -24,6 +25,11 @@ Examples:
 @click.argument("source", metavar="ARCHIVE|FOLDER", type=click.Path(path_type=Path))
 @click.option(
     "--lab", required=True, metavar="LAB", help="A folder in nbgrader's source form, or a built lab's name."
+)
+@click.option(
+    "--course",
+    metavar="DIR",
+    help="An nbgrader course: LAB is its assignment, 'submitted' gets the submissions.",
 )
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: submissions/LAB]")
 @click.option("--roster", type=click.Path(path_type=Path), metavar="CSV", help="Who is in the course.")
@@ -53,6 +59,7 @@ Examples:
 def collect(
     source: Path,
     lab: str,
+    course: str | None,
     out: Path | None,
     roster: Path | None,
     id_column: str,
@@ -75,7 +82,7 @@ def collect(
 
     options = CollectOptions(roster, id_column, corrections, layout, groups, time_zone, due, dry_run)
     try:
-        code = _collect(source, lab, out, options, as_json=as_json)
+        code = _collect(source, lab, course, out, options, as_json=as_json)
     except GradeError as error:
         if as_json:
             _print_json({"failed": {"code": error.code, "message": error.message, "hint": error.hint}})
@@ -84,16 +91,24 @@ def collect(
     sys.exit(code)
 
 
-def _collect(source: Path, lab: str, out: Path | None, options: object, *, as_json: bool) -> int:
+def _collect(
+    source: Path, lab: str, course: str | None, out: Path | None, options: object, *, as_json: bool
+) -> int:
     from labgrade.collect.job import CollectOptions
     from labgrade.collect.job import collect as run
     from labgrade.collect.mapping import MAPPING_NAME
     from labgrade.collect.show import describe_collection, format_collection
-    from labgrade.planning import find_lab
+    from labgrade.planning import find_lab, find_submitted
 
     assert isinstance(options, CollectOptions)
-    read = find_lab(lab)
-    collection = run(source, read, out or Path("submissions", read.spec.name), options)
+    if course is not None:
+        if out is not None:
+            raise click.UsageError("--out and --course exclude each other")
+        read, record, place = find_submitted(Path(course), lab)
+        collection = run(source, read, record, options, place)
+    else:
+        read = find_lab(lab)
+        collection = run(source, read, out or Path("submissions", read.spec.name), options)
     if as_json:
         _print_json(describe_collection(collection))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -110,7 +110,13 @@ class _Unit:
     members: list[tuple[Member, Claim]] = field(default_factory=list)
 
 
-def collect(source: Path, lab: Lab, out: Path, options: CollectOptions) -> Collection:
+def collect(
+    source: Path,
+    lab: Lab,
+    out: Path,
+    options: CollectOptions,
+    place: Callable[[str], Path] | None = None,
+) -> Collection:
     """Collect the submissions of a download into ``out/STUDENT/…``, and write the mapping beside them.
 
     Args:
@@ -118,6 +124,7 @@ def collect(source: Path, lab: Lab, out: Path, options: CollectOptions) -> Colle
         lab: whose submissions they are.
         out: output folder; not touched by a dry run.
         options: how.
+        place: student -> folder of the submission; None for ``out/STUDENT``.
 
     Raises:
         UsageError: the download, the roster or the corrections cannot be used.
@@ -174,7 +181,8 @@ def collect(source: Path, lab: Lab, out: Path, options: CollectOptions) -> Colle
             entries = [_timed(entry, zone, due) for entry in entries]
             findings += _unused(corrections, entries)
             return Collection(choice, tuple(entries), tuple(findings), _absent(roster, entries))
-        with staging(out) as work:
+        where = place or (lambda name: out / name)
+        with staging(out, where) as work:
             readings = []
             for number, unit in enumerate(units):
                 reading, bundle = read(unit)
@@ -185,9 +193,10 @@ def collect(source: Path, lab: Lab, out: Path, options: CollectOptions) -> Colle
             entries = resolve(readings, roster, corrections, groups=options.groups, notebooks=notebooks)
             findings += _unused(corrections, entries)
             with disk_errors(out):
-                return _write(
-                    out, work, lab, choice, entries, findings, before, _absent(roster, entries), zone, due
-                )
+                timed = [_timed(entry, zone, due) for entry in entries]
+                final, changed = _place(_Places(out, work, where, before), timed, findings)
+                _write_mapping(out, lab.spec.name, choice, final, findings)
+            return Collection(choice, final, tuple(findings), _absent(roster, entries), changed, out)
 
 
 def _due(text: str) -> datetime | None:
@@ -325,47 +334,50 @@ def _unused(corrections: Mapping[str, Correction], entries: Sequence[Entry]) -> 
     return [Finding("correction-unused", message + shown, Severity.LOOK)] if unused else []
 
 
-def _write(
-    out: Path,
-    work: Path,
-    lab: Lab,
-    choice: Choice,
-    entries: Sequence[Entry],
-    findings: list[Finding],
-    before: Record | None,
-    absent: tuple[str, ...],
-    zone: ZoneInfo,
-    due: datetime | None,
-) -> Collection:
-    """Put everything in place: kept originals, submissions, then the mapping that tells of them."""
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where submissions are staged, where they go, and what an earlier run wrote."""
+
+    out: Path
+    work: Path
+    place: Callable[[str], Path]
+    before: Record | None
+
+
+def _place(
+    places: _Places, entries: Sequence[Entry], findings: list[Finding]
+) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+    """Put everything in place: what was handed in, then the submissions."""
     final: list[Entry] = []
     staged: dict[str, Path] = {}
-    for number, plain in enumerate(entries):
-        entry = _timed(plain, zone, due)
-        folder = work / str(number)
+    kept: dict[str, Path] = {}
+    for number, entry in enumerate(entries):
+        folder, originals = places.work / str(number), places.work / f"kept-{number}"
         if entry.folder:
             if entry.submitted:
                 (folder / "timestamp.txt").write_text(entry.submitted + "\n", encoding="utf-8")
             staged[entry.folder] = folder
             entry = replace(entry, digest=digest_folder(folder))
+        elif entry.status == "older" and any(folder.iterdir()):
+            kept[f"older/{number}"] = folder
+        if originals.is_dir():
+            kept[f"{entry.folder or 'not-taken'}/{number}"] = originals
         final.append(entry)
-    kept: dict[str, Path] = {}
-    for number, entry in enumerate(final):
-        if entry.status == "older" and (work / str(number)).is_dir() and any((work / str(number)).iterdir()):
-            kept[f"older/{number}"] = work / str(number)
-        if (work / f"kept-{number}").is_dir():
-            kept[f"{entry.folder or 'not-taken'}/{number}"] = work / f"kept-{number}"
-    _keep(out, kept)
+    _keep(places.out, kept)
     expected = {entry.folder: entry.digest for entry in final if entry.folder}
-    changed, left = place_submissions(out, staged, before, expected)
+    changed, left = place_submissions(places.out, staged, places.before, expected, places.place)
     findings += left
-    table = format_mapping(final)
-    record = Record(
-        choice.layout.name, lab.spec.name, tuple(final), hashlib.sha256(table).hexdigest(), tuple(findings)
-    )
+    return tuple(final), tuple(changed)
+
+
+def _write_mapping(
+    out: Path, lab: str, choice: Choice, entries: Sequence[Entry], findings: Sequence[Finding]
+) -> None:
+    table = format_mapping(entries)
+    digest = hashlib.sha256(table).hexdigest()
+    record = Record(choice.layout.name, lab, tuple(entries), digest, tuple(findings))
     write_whole(out / MAPPING_NAME, table)
     write_whole(out / RECORD_NAME, format_record(record))
-    return Collection(choice, tuple(final), tuple(findings), absent, tuple(changed), out)
 
 
 def _keep(out: Path, kept: Mapping[str, Path]) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def digest_files(files: Mapping[str, bytes]) -> str:
 
 
 @contextmanager
-def staging(out: Path) -> Iterator[Path]:
+def staging(out: Path, place: Callable[[str], Path]) -> Iterator[Path]:
     """Give a folder on the output's disk; afterwards it is gone, and so is what an earlier stop left."""
     with disk_errors(out):
         work = out / WORK_NAME
@@ -47,7 +47,7 @@ def staging(out: Path) -> Iterator[Path]:
         for left in work.glob("new-*"):
             shutil.rmtree(left)
         for left in work.glob("old-*"):
-            _bring_back(left, out)
+            _bring_back(left, place(left.name.split("-", 2)[2]))
         folder = Path(tempfile.mkdtemp(prefix="new-", dir=work))
     try:
         yield folder
@@ -55,13 +55,13 @@ def staging(out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _bring_back(left: Path, out: Path) -> None:
+def _bring_back(left: Path, target: Path) -> None:
     """Put a submission back that was moved away when its new version was not yet there."""
-    name = left.name.split("-", 2)[2]
-    if (out / name).exists():
+    if target.exists():
         shutil.rmtree(left)
     else:
-        os.replace(left, out / name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(left, target)
 
 
 def stage(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -81,7 +81,11 @@ def stage(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def place_submissions(
-    out: Path, staged: Mapping[str, Path], before: Record | None, expected: Mapping[str, str]
+    out: Path,
+    staged: Mapping[str, Path],
+    before: Record | None,
+    expected: Mapping[str, str],
+    place: Callable[[str], Path],
 ) -> tuple[list[str], list[Finding]]:
     """Move staged submissions to their places, and take away what no longer belongs where it is.
 
@@ -90,6 +94,7 @@ def place_submissions(
         staged: student's folder name -> where it was staged.
         before: what the earlier run wrote.
         expected: folder name -> digest of the submission that belongs there.
+        place: folder name -> where it belongs.
 
     Returns:
         Names of the folders that are new or changed; and what was left as it is because a person changed it.
@@ -100,11 +105,11 @@ def place_submissions(
     with disk_errors(out):
         known = {entry.folder: entry.digest for entry in before.entries if entry.folder} if before else {}
         for name, digest in known.items():
-            if name in expected or not (out / name).is_dir():
+            if name in expected or not place(name).is_dir():
                 continue
-            if digest_folder(out / name) == digest:
+            if digest_folder(place(name)) == digest:
                 gone = out / WORK_NAME / f"new-gone-{os.getpid()}-{len(changed)}"
-                os.replace(out / name, gone)
+                os.replace(place(name), gone)
                 shutil.rmtree(gone)
                 changed.append(name)
             else:
@@ -113,10 +118,11 @@ def place_submissions(
                 )
                 findings.append(Finding("folder-changed", message, Severity.LOOK))
         for name, source in staged.items():
-            target = out / name
+            target = place(name)
             if target.is_dir() and not target.is_symlink() and digest_folder(target) == expected[name]:
                 continue
-            _remove(out, name)
+            _remove(out, name, target)
+            target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(source, target)
             _forget_old(out, name)
             changed.append(name)
@@ -137,9 +143,8 @@ def digest_folder(folder: Path) -> str:
     return digest_files(files)
 
 
-def _remove(out: Path, name: str) -> None:
+def _remove(out: Path, name: str, target: Path) -> None:
     """Move what is in the way aside; it comes back if the run ends before the new one is in place."""
-    target = out / name
     if target.is_symlink() or target.is_file():
         target.unlink()
     elif target.is_dir():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -9,6 +10,33 @@ from labgrade.errors import UsageError
 from labgrade.record.penalty import parse_timestamp
 
 __all__ = ["find_zone", "is_late", "timestamp_text"]
+
+_LONG_DATE = re.compile(
+    r"(?P<day>\d{1,2})(?:\.| de)?\s+(?P<month>[^\W\d]+)\.?(?: de)?\s+(?P<year>\d{4}),?\s+"
+    r"(?:um\s+|à\s+)?(?P<time>\d{1,2}:\d\d(?::\d\d)?(?:\s*[AP]M)?)"
+)
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "jan janv ene gen",
+            "feb fév febr",
+            "mar mär mars märz",
+            "apr avr abr",
+            "may mai mag",
+            "jun juin giu",
+            "jul juil lug",
+            "aug août ago",
+            "sep sept set",
+            "oct okt ott",
+            "nov",
+            "dec dez déc dic",
+        ),
+        start=1,
+    )
+    for name in names.split()
+}
+"""First letters of the months in English, German, French, Spanish and Italian."""
 
 
 def find_zone(name: str) -> ZoneInfo:
@@ -34,15 +62,29 @@ def timestamp_text(text: str, zone: ZoneInfo) -> str:
     """
     if not text or not any(char.isdigit() for char in text):
         return ""
-    moment = parse_timestamp(text)
+    moment = _read(_plain_date(text))
     if moment is None:
         return ""
-    if not _has_offset(text):
-        try:
-            moment = moment.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
-        except OverflowError:
-            return ""
-    return moment.isoformat(sep=" ") + " UTC"
+    try:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=zone)
+        return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ") + " UTC"
+    except OverflowError:
+        return ""
+
+
+def _read(text: str) -> datetime | None:
+    import dateutil.parser  # 0.05 s
+
+    words = text.split(" ")
+    if len(words) == 3 and words[2][:1].isalpha() and words[2].upper() not in ("AM", "PM", "Z"):
+        moment = parse_timestamp(text)  # with the name of a zone, as nbgrader writes it
+        return moment.replace(tzinfo=UTC) if moment is not None else None
+    try:
+        found: datetime = dateutil.parser.parse(text)
+    except (ValueError, OverflowError, TypeError):
+        return None
+    return found
 
 
 def is_late(timestamp: str, due: datetime | None) -> bool:
@@ -51,17 +93,11 @@ def is_late(timestamp: str, due: datetime | None) -> bool:
     return moment is not None and due is not None and moment > due
 
 
-def _has_offset(text: str) -> bool:
-    """Return whether the text itself says where on earth it was that time."""
-    import dateutil.parser  # 0.05 s
-
-    if (
-        len(text.split(" ")) == 3
-        and not text.split(" ")[2][:1].isdigit()
-        and text.split(" ")[2] not in ("AM", "PM")
-    ):
-        return True
-    try:
-        return dateutil.parser.parse(text).tzinfo is not None
-    except (ValueError, OverflowError, TypeError):
-        return False
+def _plain_date(text: str) -> str:
+    """Return Moodle's long dates, e.g. ``Freitag, 20. November 2026, 23:59``, as ``2026-11-20 23:59``."""
+    match = _LONG_DATE.search(text)
+    name = match["month"].casefold() if match else ""
+    month = _MONTHS.get(name[:4]) or _MONTHS.get(name[:3])
+    if match is None or not month:
+        return text
+    return f"{match['year']}-{month:02}-{int(match['day']):02} {match['time']}"

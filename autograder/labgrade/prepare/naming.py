@@ -9,7 +9,7 @@ from labgrade.ipynb import RawNotebook
 from labgrade.model import Finding, NotebookSpec, Severity
 from labgrade.prepare.likeness import token_likeness, tokens
 
-__all__ = ["assign_notebooks", "stems"]
+__all__ = ["SURE_LIKENESS", "assign_notebooks", "share_of_lab", "stems"]
 
 SURE_LIKENESS = 0.5
 """Share of the lab's cells that must be found in a file of another name."""

@@ -12,6 +12,7 @@ from labgrade.model import CellSpec, Finding, NotebookSpec, PreparedCell, Prepar
 from labgrade.prepare.frame import CellFrame, NotebookFrame, clean_metadata, unique_ids
 from labgrade.prepare.likeness import bound_names, cell_likeness, same_text
 from labgrade.prepare.matching import Match, Matching, match_cells
+from labgrade.prepare.parting import part_merged
 
 __all__ = ["prepare_notebook"]
 
@@ -62,6 +63,13 @@ def prepare_notebook(
         sides = (found[:SIDE_CHARS], expected[:SIDE_CHARS])
         findings.append(Finding(code, message, severity, spec.name, cell, *sides))
 
+    parted = part_merged(spec, raw.cells)
+    if len(parted) > len(raw.cells):
+        message = (
+            f"cells had been merged; {len(parted) - len(raw.cells)} were parted again at the lab's seams"
+        )
+        report("cells-parted", message, Severity.NOTE, "")
+        raw = replace(raw, cells=tuple(parted))
     matching = match_cells(spec, raw.cells)
     items = _place_student_cells(spec, page, raw, matching)
     _report_matches(spec, page, raw, matching, report)

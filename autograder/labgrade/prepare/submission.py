@@ -9,6 +9,7 @@ from labgrade.intake import RawSubmission
 from labgrade.ipynb import NotebookError, RawNotebook, read_notebook
 from labgrade.lab import Lab
 from labgrade.model import Finding, PreparedNotebook, PreparedSubmission, Severity
+from labgrade.prepare.exports import find_exports
 from labgrade.prepare.frame import NotebookFrame
 from labgrade.prepare.naming import assign_notebooks, stems
 from labgrade.prepare.notebook import prepare_notebook
@@ -44,6 +45,10 @@ def prepare_submission(lab: Lab, raw: RawSubmission) -> Prepared:
             faults[path] = fault
     chosen = assign_notebooks(lab.spec.notebooks, readable, findings)
     unreadable = _name_unreadable(lab, chosen, faults, findings)
+    lab_files = frozenset(lab.spec.given_files) | frozenset(lab.spec.student_files)
+    sought = [spec for spec in lab.spec.notebooks if spec.name not in unreadable]
+    for name, (path, notebook) in find_exports(sought, chosen, raw.files, lab_files, findings).items():
+        chosen[name], readable[path] = path, notebook
     notebooks: list[PreparedNotebook] = []
     frames: dict[str, NotebookFrame] = {}
     for spec, page in zip(lab.spec.notebooks, lab.pages, strict=True):

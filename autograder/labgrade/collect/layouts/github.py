@@ -16,7 +16,8 @@ _MARK = ".git/HEAD"
 def _read(names: Sequence[str], context: Context) -> list[Claim | None]:
     clones = sorted({name[: -len(_MARK) - 1] for name in names if name.endswith("/" + _MARK)})
     prefix = _common_prefix([clone.rpartition("/")[2] for clone in clones], context.lab)
-    return [_claim(name, clones, prefix) for name in names]
+    known = frozenset(clones)
+    return [_claim(name, known, prefix) for name in names]
 
 
 def _common_prefix(folders: Sequence[str], lab: str) -> str:
@@ -29,8 +30,10 @@ def _common_prefix(folders: Sequence[str], lab: str) -> str:
     return common[: common.rfind("-") + 1]
 
 
-def _claim(path: str, clones: Sequence[str], prefix: str) -> Claim | None:
-    clone = next((clone for clone in clones if path.startswith(clone + "/")), "")
+def _claim(path: str, clones: frozenset[str], prefix: str) -> Claim | None:
+    parts = path.split("/")
+    parents = ("/".join(parts[:depth]) for depth in range(1, len(parts)))
+    clone = next((parent for parent in parents if parent in clones), "")
     if not clone:
         return None
     person = Person(login=clone.rpartition("/")[2].removeprefix(prefix))
