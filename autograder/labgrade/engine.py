@@ -249,7 +249,10 @@ class Engine:
         if self._settings.start == "spawn":
             patience_s += _FRESH_S
         try:
-            channel.send(b"grade", [msgspec.msgpack.encode(task)], until)
+            try:
+                channel.send(b"grade", [msgspec.msgpack.encode(task)], until)
+            except DeadlinePassedError:
+                raise _OvertimeError from None
             while True:
                 # Each cell, test and replay is announced, so silence is a judge that hangs.
                 quiet_until = time.monotonic() + patience_s

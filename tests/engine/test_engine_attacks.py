@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 from handmade_labs import answer, given, make_lab, submit, test
 from labgrade.model import Limits
+from labgrade.verify.canaries import _wrong_values
 
 LAB = make_lab(
     given("import numpy as np\nimport torch\nimport math"),
@@ -251,24 +252,75 @@ TAMPER = make_lab(
 )
 
 
-@pytest.mark.parametrize(
-    "payload",
-    [
-        "import ast\nclass Strip(ast.NodeTransformer):\n    def visit_Assert(self, node): return ast.Pass()\n"
-        "get_ipython().ast_transformers.append(Strip())",
-        "get_ipython().input_transformers_post.append(lambda lines: ['pass\\n'])",
-        "from IPython.core.interactiveshell import InteractiveShell\n"
-        "async def run_code(self, *a, **k): return False\nInteractiveShell.run_code = run_code",
-        "get_ipython().set_custom_exc((Exception,), lambda *a, **k: None)",
-        "get_ipython().showtraceback = lambda *a, **k: None",
-    ],
-)
-def test_in_kernel_tampering_is_seen(engine, payload):
-    """Where a test has to run in the student's process, checks that must fail give a cheat away."""
-    run = engine.run(TAMPER, submit(TAMPER, {"a": payload + "\ndef my_sort(v): pass"}))
+STRIP = "import ast\nclass Strip(ast.NodeTransformer):\n    def visit_Assert(self, node): return ast.Pass()\n"
+TRICKS = {
+    "ast transformer": STRIP + "get_ipython().ast_transformers.append(Strip())",
+    "input transformer": "get_ipython().input_transformers_post.append(lambda lines: ['pass\\n'])",
+    "run_code": "from IPython.core.interactiveshell import InteractiveShell\n"
+    "async def run_code(self, *a, **k): return False\nInteractiveShell.run_code = run_code",
+    "custom exceptions": "get_ipython().set_custom_exc((Exception,), lambda *a, **k: None)",
+    "showtraceback": "get_ipython().showtraceback = lambda *a, **k: None",
+    "builtin": "import builtins\nbuiltins.all = builtins.any = lambda *a: True",
+    "numpy": "import numpy as np\nnp.allclose = lambda *a, **k: True",
+    "torch": "import torch\ntorch.testing.assert_close = lambda *a, **k: None",
+    "tensor": "import torch\ntorch.Tensor.__eq__ = lambda *a: torch.tensor(True)",
+    "pytest": "import pytest, contextlib\npytest.raises = lambda *a, **k: contextlib.suppress(BaseException)",
+    "labkit": "import labkit.expect\nlabkit.expect.close = lambda *a, **k: None",
+    "module replaced": "import sys, types, numpy\nsys.modules['numpy'] = types.ModuleType('numpy')",
+    # What only looks at the cell itself: no tool is replaced, and checks of other cells fail as they must.
+    "only this cell": "import ast\nclass Strip(ast.NodeTransformer):\n    def visit_Assert(self, node):\n"
+    "        return ast.copy_location(ast.Pass(), node) if 'my_sort' in text else node\n"
+    "text = ''\nown = get_ipython().compile\nast_parse = type(own).ast_parse\n"
+    "def parse(self, source, *a, **k):\n    global text\n    text = source\n    return Strip().visit(ast_parse(self, source, *a, **k))\n"
+    "type(own).ast_parse = parse",
+    "process ends itself when it is looked at": "import os\nimport labgrade.child.objects as o\n"
+    "import numpy as np\nnp.allclose = lambda *a, **k: True\no.Objects.changed_tools = lambda self: os._exit(0)",
+    "hangs when it is looked at": "import time\nimport labgrade.child.objects as o\n"
+    "o.Objects.changed_tools = lambda self: time.sleep(99)",
+}
+
+
+@pytest.mark.parametrize("trick", TRICKS.values(), ids=TRICKS)
+def test_in_kernel_tampering_is_seen(engine, trick):
+    """Where a test has to run in the student's process, meddling costs the points even of a right answer."""
+    engine.limits = Limits(cell_s=2)
+    answers = {"right": "def my_sort(v): v.sort()", "wrong": "def my_sort(v): pass"}
+    found = {}
+    for name, text in answers.items():
+        run = engine.run(TAMPER, submit(TAMPER, {"a": f"{trick}\n{text}"}))
+        (cell,) = run.notebooks[0].tests
+        assert cell.mode == "in-kernel"
+        found[name] = cell.score, [finding.code for finding in run.notebooks[0].findings]
+    assert found["right"] == (0, ["tampered"])
+    assert found["wrong"][0] == 0
+
+
+def test_in_kernel_honest_work_is_believed(engine):
+    """Magics, figures, hooks and own names like those of tools are no meddling, and leave no trace."""
+    honest = (
+        "%matplotlib inline\n%load_ext autoreload\n%autoreload 2\nimport matplotlib.pyplot as plt\nplt.plot([1])\n"
+        "import numpy as np\nnp.seterr(all='ignore')\nallclose = max = sum = abs\n"
+        "get_ipython().events.register('pre_run_cell', lambda *a: None)\ndef my_sort(v): v.sort()\nlen(In)"
+    )
+    run = engine.run(TAMPER, submit(TAMPER, {"a": honest}, extra=[(2, "len(In), In[-1], _")]))
     (cell,) = run.notebooks[0].tests
-    assert cell.mode == "in-kernel"
-    assert cell.score == 0
+    assert (cell.score, run.notebooks[0].findings) == (1, ())
+    shown = [one.outputs[-1]["data"]["text/plain"] for one in run.notebooks[0].cells if one.outputs]
+    assert shown[-1] == "(4, 'len(In), In[-1], _', 2)"
+
+
+def test_checks_that_must_fail_do_so_in_a_clean_process():
+    """Each of them fails by itself with what it says, so that none is left out in silence."""
+    import labkit.expect  # noqa: F401 - looked up by name
+    import torch  # noqa: F401 - looked up by name
+
+    sources = _wrong_values()
+    assert len(sources) > 25
+    for source in sources:
+        with pytest.raises((AssertionError, pytest.fail.Exception)) as failed:
+            exec(source, {})
+        assert type(failed.value).__name__ in ("AssertionError", "Failure", "Failed")
+        assert source.rpartition("# ")[2] in str(failed.value)
 
 
 LOOPS = {

@@ -1,6 +1,10 @@
 """Grades the attack corpus with plain nbgrader and with the engine, and writes a table of both.
 
-    python tools/bench/attack_table.py [--only NAME …] [--jobs 2] [--timeout 150] [--out docs/attacks.md]
+    python tools/bench/attack_table.py [--only NAME …] [--jobs 2] [--timeout 240] [--out docs/attacks.md]
+
+What nbgrader made of a submission is kept (--state), under a key of the submission, the course, nbgrader's
+version and the settings: a run that was stopped goes on where it was, and a later one measures only what is
+new. What the engine makes of it is measured every time.
 
 Plain `nbgrader autograde` gives each attack what it counts on: one account, one process. So that the attacks
 do not reach this machine, nbgrader as a whole runs in the confinement of this project: it has a copy of the
@@ -12,13 +16,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import datetime
+import hashlib
+import importlib.metadata
 import json
 import os
+import platform
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,9 +41,9 @@ from attack_corpus import ALL  # noqa: E402
 from attack_corpus.attack import FULL, Attack, honest  # noqa: E402
 from labgrade.confine import Level, Policy, available, readable_by_default, remove_tree, wrap_command  # noqa: E402
 from labgrade.engine import Engine  # noqa: E402
-from rig import LAB, LIMITS, Course, Graded, Services, grade, make_course  # noqa: E402
+from rig import LAB, LIMITS, Course, Services, grade, make_course, source_notebook  # noqa: E402
 
-CELL_TIMEOUT_S = 8
+CELL_TIMEOUT_S = 15
 CONFIG = f"""\
 c = get_config()
 c.CourseDirectory.root = {{root!r}}
@@ -165,12 +174,54 @@ def _read_score(path: Path, code: int, said: str) -> tuple[float | None, str]:
     return (None if score is None else float(score)), "asks for a person" if manual else ""
 
 
-def _codes(graded: Graded) -> tuple[str, ...]:
-    return tuple(sorted({finding.code for finding in graded.findings}))
+class _Kept:
+    """What nbgrader made of submissions, in a file of JSON lines that grows."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float | None, str]] = {}
+        if path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                with contextlib.suppress(ValueError):  # a line that a stopped run left unfinished
+                    entry = json.loads(line)
+                    self._known[entry["key"]] = (entry["score"], entry["note"])
+
+    def find(self, key: str) -> tuple[float | None, str] | None:
+        """Return what is known; None if nothing is."""
+        return self._known.get(key)
+
+    def add(self, key: str, name: str, result: tuple[float | None, str]) -> None:
+        """Write a result down at once."""
+        line = json.dumps({"key": key, "name": name, "score": result[0], "note": result[1]})
+        with self._lock:
+            self._known[key] = result
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
 
 
-def measure(names: Sequence[str], jobs: int, timeout_s: float) -> list[Row]:
-    """Grade the submissions under both graders."""
+def _key(course: Course, entry: Attack, timeout_s: float) -> str:
+    """Return a digest of all that decides what nbgrader makes of a submission; folders' own names do not."""
+    folder = course.root / "submitted" / entry.name
+    here = str(course.root.parent).encode()
+    parts = [
+        f"nbgrader {importlib.metadata.version('nbgrader')}, {timeout_s}",
+        CONFIG,
+        json.dumps(source_notebook("canary"), sort_keys=True),
+    ]
+    digest = hashlib.sha256("\0".join(parts).encode())
+    for path in sorted(folder.rglob("*")):
+        digest.update(str(path.relative_to(folder)).encode(errors="surrogateescape") + b"\0")
+        if path.is_symlink():
+            digest.update(os.readlink(path).encode().replace(here, b""))
+        elif path.is_file():
+            digest.update(path.read_bytes().replace(here, b""))
+    return digest.hexdigest()
+
+
+def measure(names: Sequence[str], jobs: int, timeout_s: float, kept: _Kept) -> list[Row]:
+    """Grade the submissions under both graders; what nbgrader made of them before is taken from ``kept``."""
     chosen = [entry for entry in ALL if not names or entry.name in names]
     # Not in the system's folder for temporary files: a sandbox has its own in that place.
     parent = Path(tempfile.mkdtemp(prefix="attack-table-", dir=os.environ.get("TMPDIR", "/var/tmp")))
@@ -179,19 +230,24 @@ def measure(names: Sequence[str], jobs: int, timeout_s: float) -> list[Row]:
         course = make_course(parent / "course", Services(9, "nothing", str(parent / "nothing")))
         for entry in (honest("honest", "0", "the submission that others try to reach"), *chosen):
             course.hand_in(entry)
-        with Engine(LIMITS) as engine:
-            ours = {entry.name: grade(course, engine, entry) for entry in chosen}
         base = parent / "base"
         _prepare_plain(course, base)
 
         def one(entry: Attack) -> tuple[float | None, str]:
+            key = _key(course, entry, timeout_s)
+            known = kept.find(key)
+            if known is not None:
+                return known
             begun = time.monotonic()
             result = _grade_plain(course, base, entry, timeout_s)
+            kept.add(key, entry.name, result)
             print(f"{entry.name}: {result} {time.monotonic() - begun:.1f} s", file=sys.stderr, flush=True)
             return result
 
         with ThreadPoolExecutor(jobs) as pool:
             plain = list(pool.map(one, chosen))
+        with Engine(LIMITS) as engine:
+            ours = {entry.name: grade(course, engine, entry) for entry in chosen}
     finally:
         remove_tree(str(parent))
     return [
@@ -226,7 +282,9 @@ Each submission is graded in a lab of four questions worth {full:g} points, by p
 and by the engine behind `labs grade`. *Deserved* is what the real work in it is worth. In the column of
 nbgrader, **bold** is more than deserved, – is no score at all. nbgrader ran inside a sandbox with a copy of
 the course, read-only libraries and no network, so what an attack would do to the machine or to others does
-not show.
+not show. Its limit for a cell was {limit} s.
+
+Measured on {date} on {machine}; nbgrader {nbgrader}, confinement of the engine `{level}`.
 
 | | submissions | nbgrader: more | nbgrader: less, or none | labs grade: more | labs grade: less |
 |---|---|---|---|---|---|
@@ -242,8 +300,13 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def render(rows: Sequence[Row]) -> str:
-    """Write the table."""
+def _machine() -> str:
+    cores = len(os.sched_getaffinity(0))
+    return f"{platform.system()} {platform.machine()}, {cores} cores, Python {platform.python_version()}"
+
+
+def render(rows: Sequence[Row], date: str) -> str:
+    """Write the table, which is the same whenever the results are."""
     summary = []
     for name, chosen in (
         ("attacks", [row for row in rows if row.entry.group != "H"]),
@@ -257,7 +320,16 @@ def render(rows: Sequence[Row]) -> str:
             sum(row.ours < row.entry.deserved for row in chosen),
         ]
         summary.append(f"| {name} | " + " | ".join(map(str, counts)) + " |")
-    parts = [_HEAD.format(full=FULL, summary="\n".join(summary))]
+    head = _HEAD.format(
+        full=FULL,
+        summary="\n".join(summary),
+        limit=CELL_TIMEOUT_S,
+        date=date,
+        machine=_machine(),
+        nbgrader=importlib.metadata.version("nbgrader"),
+        level=available().level,
+    )
+    parts = [head]
     for group, title in _TITLES.items():
         chosen = [row for row in rows if row.entry.group == group]
         if not chosen:
@@ -282,8 +354,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="submissions of the corpus")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--timeout", type=float, default=150.0, help="seconds for one run of nbgrader")
+    parser.add_argument("--timeout", type=float, default=240.0, help="seconds for one run of nbgrader")
     parser.add_argument("--out", type=Path, help="file to write; standard output if not given")
+    parser.add_argument(
+        "--state", type=Path, default=ROOT / "build" / "attack-table.jsonl", help="what nbgrader made of them"
+    )
+    parser.add_argument("--date", default=datetime.date.today().isoformat(), help="that the table names")
     parser.add_argument("--json", action="store_true", help="one line of JSON for each submission instead")
     options = parser.parse_args()
     if available().level is not Level.FULL:
@@ -291,14 +367,14 @@ def main() -> int:
             "this needs confinement of level full: the attacks run for real under nbgrader", file=sys.stderr
         )
         return 3
-    rows = measure(options.only, options.jobs, options.timeout)
+    rows = measure(options.only, options.jobs, options.timeout, _Kept(options.state))
     if options.json:
         for row in rows:
             print(json.dumps([row.entry.name, row.entry.deserved, row.plain, row.plain_note, row.ours]))
     elif options.out:
-        options.out.write_text(render(rows), encoding="utf-8")
+        options.out.write_text(render(rows, options.date), encoding="utf-8")
     else:
-        print(render(rows), end="")
+        print(render(rows, options.date), end="")
     return 1 if any(row.ours > row.entry.deserved for row in rows) else 0
 
 

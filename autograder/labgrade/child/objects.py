@@ -11,6 +11,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from labgrade.child.tools import Tools
 from labgrade.child.tracebacks import is_own_file
 from labgrade.wire import CodecError, Decoder, Encoder
 from labgrade.wire.tags import Tag
@@ -27,11 +28,15 @@ class Objects:
     Args:
         namespace: the globals of the notebook.
         call_back: calls a function of the grader's: ``(number, args, kwargs) -> result``.
+        shell: that runs the cells.
 
     """
 
     def __init__(
-        self, namespace: dict[str, Any], call_back: Callable[[int, tuple[Any, ...], dict[str, Any]], Any]
+        self,
+        namespace: dict[str, Any],
+        call_back: Callable[[int, tuple[Any, ...], dict[str, Any]], Any],
+        shell: Any = None,
     ) -> None:
         self._namespace = namespace
         self._call_back = call_back
@@ -39,6 +44,7 @@ class Objects:
         self._numbers: dict[int, int] = {}
         self._leaves: list[Any] = []
         self._graphs: dict[int, list[Any]] = {}
+        self._tools = Tools(shell)
         self.encoder = _TensorEncoder(self._to_node, self)
         self.decoder = _LeafDecoder(self._from_node, self)
 
@@ -200,6 +206,10 @@ class Objects:
     def parameters(self, target: Any) -> dict[str, Any]:
         """Return the named parameters of a module, as plain tensors."""
         return {str(name): _without_grad(value) for name, value in target.named_parameters()}
+
+    def changed_tools(self) -> list[str]:
+        """Name what tests use and the student's code has replaced."""
+        return self._tools.changed()
 
     def numel(self, target: Any) -> int:
         """Return the number of trainable numbers of a module."""

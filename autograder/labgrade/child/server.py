@@ -29,7 +29,7 @@ class _Server:
     def __init__(self, channel: Channel, shell: StudentShell) -> None:
         self._channel = channel
         self._shell = shell
-        self._objects = Objects(shell.user_ns, self._call_back)
+        self._objects = Objects(shell.user_ns, self._call_back, shell)
         self._current = 0
         self._busy = False
 
@@ -107,7 +107,7 @@ class _Server:
         self._busy = True
         try:
             run_cell: Any = shell.run_cell
-            result = run_cell(source, store_history=True)
+            result = run_cell(source, store_history=count > 0)
         except KeyboardInterrupt:
             shell.showtraceback()
             result = None

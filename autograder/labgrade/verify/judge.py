@@ -25,12 +25,13 @@ from labgrade.model import (
     Severity,
     TestCellRun,
 )
+from labgrade.verify.canaries import Canaries
 from labgrade.verify.cells import TestCode, run_test_cell
 from labgrade.verify.faults import StudentGoneError
 from labgrade.verify.given import Given, seed_all
 from labgrade.verify.hubline import HubGoneError, HubLine
 from labgrade.verify.hygiene import fresh_copy
-from labgrade.verify.inkernel import run_in_kernel
+from labgrade.verify.inkernel import distrust, run_in_kernel
 from labgrade.verify.modes import Modes
 from labgrade.verify.names import NotebookPlan
 from labgrade.verify.seeds import take_seeds
@@ -128,6 +129,8 @@ class _NotebookWalk:
         )
         self._student.pictures = lab.pictures
         self._student.texts = StudentTexts(notebook, submission.files, self._plan.modules)
+        self._canaries = Canaries(self._student, self._plan)
+        self._believed: list[tuple[int, CellSpec, TestCellRun]] = []
         self._position = 0
         self._student.heartbeat = lambda: self._begin(self._position)
         self._applied = -1
@@ -146,6 +149,8 @@ class _NotebookWalk:
         count = 0
         try:
             self._student.start()
+            if any(notebook == self._index for notebook, _ in self._judge.modes):
+                self._canaries.prepare()
             for position, cell in enumerate(self._notebook.cells):
                 told = position < start
                 if cell.cell_type != "code":
@@ -162,6 +167,7 @@ class _NotebookWalk:
                     self._test(position, cell.spec, count)
                 else:
                     self._tell("cell", position, self._student.run_cell(cell.source, count))
+            self._look_again()
         finally:
             self._student.stop(wait=False)
             for name in self._plan.modules:
@@ -201,11 +207,11 @@ class _NotebookWalk:
     def _test(self, position: int, spec: CellSpec, count: int) -> None:
         reason = self._judge.modes.get((self._index, spec.index))
         if reason is not None:
-            ran, run = run_in_kernel(self._student, spec, count, reason)
+            ran, run = run_in_kernel(self._student, self._canaries, spec, count, reason)
             self._tell("cell", position, ran)
-            self._tell("test", position, run)
-            if run.reason.partition("tampered: ")[1]:
-                self._find("tampered", run.reason.rpartition("tampered: ")[2], spec)
+            self._tell_in_kernel(position, spec, run)
+            if run.score > 0:
+                self._believed.append((position, spec, run))
             return
         share = 1.0
         try:
@@ -223,6 +229,19 @@ class _NotebookWalk:
         if spec.index in self._echoed:
             # What the student saw of this cell, run where the student's later cells expect what it binds.
             self._student.run_cell(spec.released, count, share=share)
+
+    def _tell_in_kernel(self, position: int, spec: CellSpec, run: TestCellRun) -> None:
+        self._tell("test", position, run)
+        if run.reason.partition("tampered: ")[1]:
+            self._find("tampered", run.reason.rpartition("tampered: ")[2], spec)
+
+    def _look_again(self) -> None:
+        """At the end, run the cells that gave points over there once more, so that they must fail."""
+        for position, spec, run in self._believed:
+            self._begin(position)
+            meddled = self._canaries.look(spec.index) or self._canaries.look_at_cell(spec.source)
+            if meddled:
+                self._tell_in_kernel(position, spec, distrust(run, meddled))
 
     def _find(self, code: str, message: str, spec: CellSpec) -> None:
         finding = Finding(code, message, Severity.LOOK, self._notebook.spec.name, spec.grade_id)
