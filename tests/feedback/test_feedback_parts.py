@@ -9,10 +9,11 @@ import pytest
 from labgrade.feedback.building import describe_lateness
 from labgrade.feedback.content import Fact
 from labgrade.feedback.facts import read_facts
-from labgrade.feedback.modules import imported_names, read_module
+from labgrade.feedback.modules import StudentModule, imported_names, read_module
 from labgrade.feedback.notebook import NotebookCell
 from labgrade.feedback.notices import FOR_ASSISTANTS, NOTICES
-from labgrade.feedback.works import assign_cells
+from labgrade.feedback.secrets import Secrets
+from labgrade.feedback.works import WorkShop, assign_cells
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -81,13 +82,13 @@ def test_describe_lateness_says_it_in_words(seconds: float, words: str) -> None:
 
 
 def test_read_module_finds_functions_classes_and_their_decorators(tmp_path: Path) -> None:
-    """A part is the text of the definition, decorators included."""
+    """A part is the lines of the definition, decorators included."""
     source = "import x\n\n@x.y\ndef f(a):\n    return a\n\n\nclass C:\n    def g(self): pass\n"
     (tmp_path / "mine.py").write_text(source, newline="\r\n")
     module = read_module(tmp_path, "mine.py")
     assert module is not None
     assert module.source == source
-    assert module.parts == {"f": "@x.y\ndef f(a):\n    return a", "C": "class C:\n    def g(self): pass"}
+    assert module.parts == {"f": (3, 5), "C": (8, 9)}
 
 
 @pytest.mark.parametrize(
@@ -133,6 +134,18 @@ def test_imported_names_reads_cells_with_magics_and_skips_broken_ones() -> None:
 
 def _cell(grade_id: str = "", source: str = "", *, task: bool = False) -> NotebookCell:
     return NotebookCell("code", source, grade_id, task=task)
+
+
+def test_part_of_a_file_is_whole_elements_even_inside_a_long_string() -> None:
+    """A part is cut out of the coloured file by lines: what opens in a line closes in it."""
+    source = '"""a\nb\n\n  c"""\n\n\ndef f():\n    """one\n\n    two"""\n    return (\n        1\n    )\n'
+    module = StudentModule("mine.py", source, parts={"f": (7, 13)})
+    shop = WorkShop(Secrets(()), [module])
+    (work,) = shop.show_cells([_cell("", "from mine import f")])
+    assert work.body.count("<span") == work.body.count("</span>")
+    assert work.body.striptags() == 'def f(): """one two""" return ( 1 )'
+    (file,) = shop.show_files()
+    assert re.sub("<[^>]*>", "", str(file.body)).replace("&quot;", '"') == source
 
 
 def test_assign_cells_gives_each_question_what_stands_before_its_test() -> None:

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 __all__ = ["StudentModule", "imported_names", "read_module"]
@@ -22,14 +23,14 @@ class StudentModule:
         name: relative path.
         source: text; cut where it is larger than a page can bear.
         note: what is to be said about it, "" for nothing.
-        parts: name of each function or class -> its text.
+        parts: name of each function or class -> its first and last line, from 1.
 
     """
 
     name: str
     source: str
     note: str = ""
-    parts: dict[str, str] = field(default_factory=dict)
+    parts: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def module(self) -> str:
@@ -66,28 +67,36 @@ def imported_names(sources: Iterable[str]) -> dict[str, list[str]]:
     """Return what notebook cells import by name: module -> names, in order."""
     found: dict[str, list[str]] = {}
     for source in sources:
-        tree = _parse(_without_magics(source))
-        for statement in tree.body if tree is not None else ():
-            if isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:
-                names = found.setdefault(statement.module, [])
-                names.extend(alias.name for alias in statement.names if alias.name not in names)
+        for module, name in _imports(source):
+            names = found.setdefault(module, [])
+            if name not in names:
+                names.append(name)
     return found
+
+
+@lru_cache(maxsize=1024)
+def _imports(source: str) -> tuple[tuple[str, str], ...]:
+    """Return (module, name) of each import; most cells that import are the lab's, the same for everyone."""
+    tree = _parse(_without_magics(source))
+    return tuple(
+        (statement.module, alias.name)
+        for statement in (tree.body if tree is not None else ())
+        if isinstance(statement, ast.ImportFrom) and statement.module and not statement.level
+        for alias in statement.names
+    )
 
 
 def _without_magics(source: str) -> str:
     return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.split("\n"))
 
 
-def _parts(source: str) -> dict[str, str]:
+def _parts(source: str) -> dict[str, tuple[int, int]]:
     tree = _parse(source)
-    if tree is None:
-        return {}
-    lines = source.split("\n")
-    parts: dict[str, str] = {}
-    for statement in tree.body:
+    parts: dict[str, tuple[int, int]] = {}
+    for statement in tree.body if tree is not None else ():
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             first = min([statement.lineno, *(one.lineno for one in statement.decorator_list)])
-            parts[statement.name] = "\n".join(lines[first - 1 : statement.end_lineno])
+            parts[statement.name] = (first, statement.end_lineno or first)
     return parts
 
 

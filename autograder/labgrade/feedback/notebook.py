@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 __all__ = ["NotebookCell", "NotebookDamagedError", "read_autograded"]
 
 MAX_BYTES = 100_000_000
@@ -51,7 +53,7 @@ def read_autograded(path: Path) -> list[NotebookCell]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise NotebookDamagedError(f"it has more than {MAX_BYTES // 1_000_000} MB")
-        document = json.loads(path.read_bytes())
+        document = _parse(path.read_bytes())
     except OSError as error:
         raise NotebookDamagedError(f"it cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
@@ -60,6 +62,14 @@ def read_autograded(path: Path) -> list[NotebookCell]:
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         raise NotebookDamagedError("it has no list of cells")
     return [_read_cell(cell) for cell in cells]
+
+
+def _parse(data: bytes) -> Any:
+    """Decode strictly, and in Python's lenient way only where that fails (NaN in metadata)."""
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return json.loads(data)
 
 
 def _read_cell(cell: Mapping[str, Any]) -> NotebookCell:

@@ -14,6 +14,8 @@ __all__ = ["Secrets", "lines_of"]
 MIN_CHARS = 8
 """A shorter line, such as ``)``, says nothing, and stands in many places that are no secret."""
 
+MAX_REMEMBERED = 2_000
+
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _TAG = re.compile(r"<[^>]*>")
 _RICH = ("text/html", "text/markdown", "text/latex", "image/svg+xml", "application/javascript")
@@ -44,9 +46,18 @@ class Secrets:
             )
         )
 
+        self._looked_at: dict[str, bool] = {}
+
     def are_in(self, text: str) -> bool:
         """Return whether a text quotes a hidden line."""
-        return any(line in text for line in self.lines)
+        known = self._looked_at.get(text)
+        if known is None:
+            known = any(line in text for line in self.lines)
+            if len(text) <= MAX_REMEMBERED:  # sentences and outputs of given cells are the same for many
+                if len(self._looked_at) >= 10_000:
+                    self._looked_at.clear()
+                self._looked_at[text] = known
+        return known
 
     def cover(self, text: str) -> str:
         """Return the text with a remark in place of each line that quotes a hidden one."""

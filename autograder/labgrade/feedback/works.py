@@ -71,7 +71,8 @@ class WorkShop:
     ) -> None:
         self._secrets = secrets
         self._modules = {module.module: module for module in modules if module.module}
-        self._files = modules
+        self._files = [(module, _show_file(module)) for module in modules]
+        self._lines = {module.module: lines for module, lines in self._files}
         self._find_image = find_image
         self._outputs = OutputRenderer()
 
@@ -101,12 +102,7 @@ class WorkShop:
     def show_files(self) -> tuple[SourceFile, ...]:
         """Return the files that the student wrote, whole."""
         return tuple(
-            SourceFile(
-                module.name,
-                highlight_python(module.source) if module.module else Markup.escape(module.source),
-                module.note,
-            )
-            for module in self._files
+            SourceFile(module.name, Markup("\n").join(lines), module.note) for module, lines in self._files
         )
 
     def _from_modules(self, cells: Sequence[NotebookCell]) -> Iterable[Work]:
@@ -115,7 +111,8 @@ class WorkShop:
             known = self._modules.get(module)
             for name in names if known is not None else ():
                 if known is not None and name in known.parts:
-                    body = highlight_python(known.parts[name])
+                    first, last = known.parts[name]
+                    body = Markup("\n").join(self._lines[module][first - 1 : last])
                     yield Work(f"`{name}` in `{known.name}`", _source(body), is_answer=True)
 
     def _show(self, cell: NotebookCell, *, is_task: bool) -> Work | None:
@@ -137,6 +134,12 @@ class WorkShop:
     def _show_outputs(self, cell: NotebookCell) -> tuple[Markup, ...]:
         covered = [dict(self._secrets.cover_output(output)) for output in cell.outputs]
         return tuple(self._outputs.render_cell(covered))
+
+
+def _show_file(module: StudentModule) -> list[Markup]:
+    """Return the lines of a file; the highlighter closes its elements at the end of each line."""
+    shown = highlight_python(module.source) if module.module else Markup.escape(module.source)
+    return shown.split("\n")
 
 
 def _source(body: Markup) -> Markup:
