@@ -367,6 +367,17 @@ def test_clean_path_leads_nowhere_else(raw: str, clean: str, code: str) -> None:
     assert clean_path(raw)[:2] == (clean, code)
 
 
+def test_collect_archive_named_like_a_folder_ends_nothing(
+    tmp_path: Path, collect_file: Callable[[Path], tuple[Collection, Path]]
+) -> None:
+    """What is kept aside has names that cannot meet: ``a.zip`` and ``a.zip/b.zip``."""
+    inner = _zip_with((_named("words.ipynb"), b"{}"))
+    path = tmp_path / "d.zip"
+    path.write_bytes(_zip_with((_named(BAD + "a.zip"), inner), (_named(BAD + "a.zip/b.zip"), inner)))
+    bad = _entry(collect_file(path)[0], "Mallory")
+    assert "words.ipynb" in bad.files
+
+
 def test_limits_are_those_of_grading() -> None:
     """What is collected can also be graded."""
     from labgrade import intake

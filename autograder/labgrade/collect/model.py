@@ -103,7 +103,7 @@ class Bundle:
 
     Args:
         files: relative path -> bytes, as they will lie in the student's folder.
-        kept: relative path -> bytes of archives that were unpacked, and of older versions.
+        kept: name -> bytes of archives that were unpacked, and of older versions.
         findings: what was wrong.
         renamed: what a file was called -> what it is called now.
 

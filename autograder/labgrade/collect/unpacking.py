@@ -45,6 +45,10 @@ class _Unpacking:
                 Finding("too-many-faults", "further faults of this kind are not listed", Severity.LOOK)
             )
 
+    def keep(self, name: str, data: bytes) -> None:
+        """Put bytes aside as they were handed in; the number in front keeps names from meeting."""
+        self.bundle.kept[f"{len(self.bundle.kept) + 1:03}-{name}"] = data
+
     def take(self, path: str, source: Source, member: Member, nesting: int) -> None:
         """Read a member and add it, or what it holds."""
         if member.problem:
@@ -74,7 +78,7 @@ class _Unpacking:
             self._add(path, data)
 
     def _take_archive(self, path: str, data: bytes, nesting: int) -> None:
-        self.bundle.kept[path if path not in self.bundle.kept else f"{path}.{len(self.bundle.kept)}"] = data
+        self.keep(path.rpartition("/")[2], data)
         if nesting >= MAX_NESTING:
             self.refuse(path, "archive-nested", f"it is an archive in an archive, {nesting} deep")
             return
@@ -182,7 +186,7 @@ def _keep_older(work: _Unpacking, source: Source, member: Member, claim: Claim) 
     except MemberError as error:
         work.refuse(claim.file, error.code, error.message)
         return
-    work.bundle.kept[f"version-{claim.version}/{claim.file}"] = data
+    work.keep(f"version-{claim.version}-{clean_path(claim.file)[0].rpartition('/')[2]}", data)
     work.bundle.findings.append(
         Finding(
             "version-older", f"version {claim.version} of '{claim.file[:120]}' was replaced by a newer one"

@@ -32,6 +32,7 @@ ADVICE: dict[str, str] = {
     "not-a-notebook": _READ,
     "notebook-empty-file": "The file is empty: ask the student for it.",
     "notebook-encoding": "Check that letters such as é are right in the answers.",
+    "notebook-exported": "Compare the answers with the file; if texts are missing, ask for the notebook.",
     "notebook-format-new": "Check that the notebook was read whole.",
     "notebook-missing": "If it was handed in under another name, put it in place and grade again.",
     "notebook-not-json": _READ,
