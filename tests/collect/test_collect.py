@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
+import subprocess
 import tarfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -14,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 from labgrade.cli.collect import collect as collect_command
 from labgrade.collect import placing
+from labgrade.collect.commits import commit_time
 from labgrade.collect.job import Collection, CollectOptions, collect
 from labgrade.collect.mapping import MAPPING_NAME, read_record
 from labgrade.collect.model import Entry
@@ -252,6 +255,46 @@ def test_collect_gradescope_without_metadata_names_nobody(
     collection = collect(make_zip(files), plain_lab, tmp_path / "out", CollectOptions())
     assert [finding.code for finding in collection.findings] == ["metadata-unreadable"]
     assert collection.entries[0].folder == "submission_7"
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_collect_clones_are_timed_by_their_last_commit(tmp_path: Path, plain_lab: Lab) -> None:
+    """The commit's own time counts; a repository whose configuration names programs starts none."""
+    folder = tmp_path / "clones"
+    for name, moment in (("ps1-ada", "2026-11-20T12:00:00+0100"), ("ps1-alan", "2026-11-21T00:00:00+0000")):
+        clone = folder / name
+        clone.mkdir(parents=True)
+        (clone / "numbers.ipynb").write_text("{}")
+        who = ["-c", "user.name=A", "-c", "user.email=a@x", "-c", "commit.gpgsign=false"]
+        dates = {"GIT_AUTHOR_DATE": "2020-01-01T00:00:00Z", "GIT_COMMITTER_DATE": moment}
+        for command in (["init", "-q"], ["add", "."], [*who, "commit", "-q", "-m", "x"]):
+            subprocess.run(["git", *command], cwd=clone, env=os.environ | dates, check=True)
+    mark = tmp_path / "ran"
+    with open(folder / "ps1-alan" / ".git" / "config", "a") as config:
+        config.write(
+            f"[core]\n\tfsmonitor = touch {mark}\n\tpager = touch {mark}\n[log]\n\tshowSignature = true\n"
+        )
+        config.write(f"[gpg]\n\tprogram = touch {mark}\n")
+    subprocess.run(["git", "pack-refs", "--all"], cwd=folder / "ps1-ada", check=True)
+    out = tmp_path / "out"
+    collection = collect(folder, plain_lab, out, CollectOptions())
+    assert collection.choice.layout.name == "github"
+    assert {entry.folder: entry.submitted for entry in collection.entries} == {
+        "ada": "2026-11-20 11:00:00 UTC",
+        "alan": "2026-11-21 00:00:00 UTC",
+    }
+    assert not mark.exists()
+    assert not (out / "ada" / ".git").exists()
+
+
+def test_commit_time_of_what_is_no_repository_is_unknown(tmp_path: Path) -> None:
+    """A head that leads elsewhere, a hash of nothing, no objects: no time, and no error."""
+    assert commit_time(tmp_path) == ""
+    git = tmp_path / ".git"
+    (git / "objects").mkdir(parents=True)
+    for text in ("ref: refs/heads/main", "ref: refs/../../x", "0" * 40, "zz", ""):
+        (git / "HEAD").write_text(text)
+        assert commit_time(tmp_path) == ""
 
 
 def test_collect_zip_that_labs_submit_made_is_unpacked(

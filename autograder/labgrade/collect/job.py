@@ -11,9 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from labgrade.collect.commits import commit_time
 from labgrade.collect.corrections import Correction, read_corrections
 from labgrade.collect.groups import lab_has_groups, members_in_notebooks
 from labgrade.collect.layouts import LAYOUTS, Choice, Context, choose_layout
+from labgrade.collect.layouts.github import GITHUB
 from labgrade.collect.layouts.gradescope import MAX_METADATA_BYTES, read_metadata
 from labgrade.collect.mapping import (
     MAPPING_NAME,
@@ -166,6 +168,8 @@ def collect(
                 str(source),
             )
         described = _described(opened, choice, findings)
+        if choice.layout is GITHUB and source.is_dir():
+            described = {unit.name: ([], commit_time(source / choice.wrapper / unit.name)) for unit in units}
         has_groups = options.groups != "none" and lab_has_groups(lab.spec.notebooks)
 
         def read(unit: _Unit) -> tuple[Reading, Bundle]:
