@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from handmade_labs import answer, given, make_lab, test
-from labgrade.verify.given import compute_given
-from labgrade.verify.hygiene import fresh_copy, reason_to_fork
+from labgrade.verify.given import Given, compute_given
+from labgrade.verify.hygiene import fresh_copy, names_to_copy, reason_to_fork
 from labgrade.verify.names import plan_notebook
 from labgrade.verify.reach import reached_names
 
@@ -78,6 +78,8 @@ def test_fork_module_that_remembers_is_a_reason(
 def test_fresh_copy_of_data_that_tests_reach_is_a_new_object() -> None:
     """Data that a test may change is copied, the rest is the same object."""
     bound = {"a": [1], "b": [2], "c": (3,)}
-    made = fresh_copy(bound, frozenset({"a", "c"}))
+    names = names_to_copy(Given({}, {4: bound}), frozenset({"a", "c"}))
+    assert names == {4: frozenset({"a"})}
+    made = fresh_copy(bound, names[4])
     assert made == bound
     assert [made[name] is bound[name] for name in "abc"] == [False, True, True]

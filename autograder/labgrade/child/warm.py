@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from labgrade.child.compiler import postpone_compiler
 from labgrade.child.reloading import prepare_autoreload
 
 __all__ = ["count_threads", "warm"]
@@ -96,6 +97,7 @@ def _warm_torch() -> None:
     # Before the first operation: a process that ran a multi-threaded one hangs each child that does another.
     torch.set_num_threads(1)
     torch.manual_seed = torch.random.manual_seed = _cheap_manual_seed(torch)
+    postpone_compiler()
     layer = torch.nn.GRU(2, 2)
     optimiser = torch.optim.Adam(layer.parameters())
     result, _ = layer(torch.zeros(2, 1, 2))

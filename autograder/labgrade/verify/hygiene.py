@@ -24,7 +24,7 @@ from labgrade.model import LabSpec
 from labgrade.verify.given import Given
 from labgrade.verify.reach import global_names
 
-__all__ = ["Settings", "fresh_copy", "may_share", "reason_to_fork"]
+__all__ = ["Settings", "fresh_copy", "may_share", "names_to_copy", "reason_to_fork"]
 
 _CONSTANTS = (type(None), bool, int, float, complex, str, bytes, range, type(...), type(len))
 _SMALL_BYTES = 1 << 16
@@ -64,15 +64,25 @@ def reason_to_fork(lab: LabSpec, given: Iterable[Given], reached: Iterable[froze
     return ""
 
 
-def fresh_copy(bound: Mapping[str, Any], reached: frozenset[str]) -> dict[str, Any]:
-    """Return what a given cell bound, with data that a test could change copied."""
-    memo: dict[int, Any] = {}
-    return {
-        name: copy.deepcopy(value, memo)
-        if name in reached and not may_share(value) and _may_copy(value, 0)
-        else value
-        for name, value in bound.items()
+def names_to_copy(given: Given, reached: frozenset[str]) -> dict[int, frozenset[str]]:
+    """Return, for each cell, the names of data that a test could change."""
+    found = {
+        index: frozenset(
+            name
+            for name, value in bound.items()
+            if name in reached and not may_share(value) and _may_copy(value, 0)
+        )
+        for index, bound in given.bound.items()
     }
+    return {index: names for index, names in found.items() if names}
+
+
+def fresh_copy(bound: Mapping[str, Any], names: frozenset[str] | None) -> dict[str, Any]:
+    """Return what a given cell bound, with the data of these names copied."""
+    if not names:
+        return dict(bound)
+    memo: dict[int, Any] = {}
+    return {name: copy.deepcopy(value, memo) if name in names else value for name, value in bound.items()}
 
 
 def may_share(value: Any) -> bool:

@@ -40,6 +40,9 @@ from labgrade.verify.strikes import LESS_TIME
 from labgrade.verify.student import Student
 from labgrade.wire import ChannelClosedError, CodecError
 
+_ANNOUNCE_S = 1.0
+"""Tests that follow each other faster than this are announced together; see ``engine._SLACK_S``."""
+
 __all__ = ["Judge", "PreparedLab", "seed_of"]
 
 Tell = Callable[[str, int, int, Any], None]
@@ -55,7 +58,7 @@ class PreparedLab:
         spec: the lab.
         plans: of its notebooks.
         given: what their given cells compute.
-        reached: the names of it that tests come to.
+        copied: position of a cell -> the names of it that tests come to and could change.
         tests: their test cells, compiled.
         modes: the test cells that run in the student's process, and why.
         pictures: what its given cells draw; see :mod:`labgrade.verify.rehearsal`.
@@ -65,7 +68,7 @@ class PreparedLab:
     spec: LabSpec
     plans: tuple[NotebookPlan, ...]
     given: tuple[Given, ...]
-    reached: tuple[frozenset[str], ...]
+    copied: tuple[Mapping[int, frozenset[str]], ...]
     tests: Mapping[tuple[int, int], TestCode]
     modes: Modes
     pictures: Mapping[str, bytes] = field(default_factory=dict)
@@ -121,7 +124,7 @@ class _NotebookWalk:
         lab = judge.lab
         self._plan = lab.plans[index]
         self._given = lab.given[index]
-        self._reached = lab.reached[index]
+        self._copied = lab.copied[index]
         self._namespace = self._given.namespace
         environment = {"NBGRADER_EXECUTION": "autograde"}
         self._student = Student(
@@ -191,7 +194,7 @@ class _NotebookWalk:
         """Bind what the given cells above a test cell bind."""
         for index in sorted(self._given.bound):
             if self._applied < index < spec.index:
-                self._namespace.update(fresh_copy(self._given.bound[index], self._reached))
+                self._namespace.update(fresh_copy(self._given.bound[index], self._copied.get(index)))
         self._applied = max(self._applied, spec.index - 1)
 
     def _fetch(self, spec: CellSpec) -> None:
@@ -256,9 +259,15 @@ class _NotebookWalk:
         student = self._student
         limit = self._judge.limits.cell_s
 
+        announced = 0.0
+
         def begin(test: str) -> None:
-            self._begin(position)
-            student.deadline = time.monotonic() + limit
+            nonlocal announced
+            now = time.monotonic()
+            if now - announced > _ANNOUNCE_S:
+                announced = now
+                self._begin(position)
+            student.deadline = now + limit
 
         run = run_test_cell(
             self._judge.lab.tests[self._index, spec.index], self._namespace, limit, count, begin
@@ -302,11 +311,15 @@ def _find_echoed(notebook: PreparedNotebook, plan: NotebookPlan) -> frozenset[in
         later = [
             other.source
             for other in notebook.cells[position + 1 :]
-            if other.spec is None or not other.spec.is_test
+            if other.cell_type == "code" and (other.spec is None or not other.spec.is_test)
         ]
-        if any(re.search(rf"\b{re.escape(name)}\b", text) for name in names for text in later):
+        if any(name in text and _speaks_of(text, name) for name in names for text in later):
             found.add(part.index)
     return frozenset(found)
+
+
+def _speaks_of(text: str, name: str) -> bool:
+    return re.search(rf"\b{re.escape(name)}\b", text) is not None
 
 
 def seed_of(lab: LabSpec) -> int:

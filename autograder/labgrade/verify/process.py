@@ -21,7 +21,7 @@ from labgrade.model import LabSpec, Limits, PreparedSubmission, TestCellRun
 from labgrade.verify.cells import compile_test_cell
 from labgrade.verify.given import Given, compute_given, seed_all
 from labgrade.verify.hubline import HubGoneError, HubLine
-from labgrade.verify.hygiene import Settings, reason_to_fork
+from labgrade.verify.hygiene import Settings, names_to_copy, reason_to_fork
 from labgrade.verify.judge import Judge, PreparedLab
 from labgrade.verify.modes import Modes, decide_modes
 from labgrade.verify.names import NotebookPlan, plan_notebook, student_modules
@@ -73,7 +73,7 @@ def run_verifier(connection: socket.socket, control: socket.socket, request: dic
         if kind == b"lab":
             order = msgspec.msgpack.decode(raw, type=Order)
             lab = _prepare(order, request["folder"], line)
-            must_fork = bool(reason_to_fork(lab.spec, lab.given, lab.reached))
+            must_fork = bool(reason_to_fork(lab.spec, lab.given, map(reached_names, lab.plans, lab.given)))
             forks = must_fork and order.may_fork
             settings = Settings()
             # Where nothing may be forked, a verifier that something could stay behind in serves once.
@@ -147,8 +147,10 @@ def _prepare(order: Order, folder: str, line: HubLine) -> PreparedLab:
         for cell in notebook.cells
         if cell.is_test and notebook.language == "python"
     }
-    reached = tuple(map(reached_names, plans, given))
-    prepared = PreparedLab(spec, tuple(plans), tuple(given), reached, tests, {})
+    copied = tuple(
+        names_to_copy(part, reached_names(plan, part)) for plan, part in zip(plans, given, strict=True)
+    )
+    prepared = PreparedLab(spec, tuple(plans), tuple(given), copied, tests, {})
     if order.tests == "in-kernel":
         modes = {
             (number, cell.index): "it was asked for"
@@ -237,8 +239,21 @@ def _judge_here(channel: Channel, lab: PreparedLab, line: HubLine, task: Task) -
 
 
 def _judge(channel: Channel, lab: PreparedLab, line: HubLine, task: Task) -> None:
+    # What a cell gave goes out together with the news that the next one begins: that is soon enough, and half
+    # as many times that both sides have to wake up.
+    waiting: list[tuple[bytes, list[bytes]]] = []
+
+    def send() -> None:
+        channel.send_all(waiting)
+        waiting.clear()
+
     def tell(kind: str, notebook: int, cell: int, value: Any) -> None:
         message = (notebook, cell) if value is None else (notebook, cell, value)
-        channel.send(kind.encode(), [msgspec.msgpack.encode(message)])
+        waiting.append((kind.encode(), [msgspec.msgpack.encode(message)]))
+        if kind in ("at", "end"):
+            send()
 
-    Judge(lab, line, task.launch, task.limits, tell, lab.modes).run(task.submission, task.start)
+    try:
+        Judge(lab, line, task.launch, task.limits, tell, lab.modes).run(task.submission, task.start)
+    finally:
+        send()

@@ -16,6 +16,7 @@ __all__ = ["Channel", "ChannelClosedError", "DeadlinePassedError", "ProtocolErro
 _PREFIX = struct.Struct("<4sII")
 _MAGIC = b"SQ1\n"
 _MAX_BUFFERS = 512
+_AHEAD_BYTES = 1 << 16
 
 
 class ChannelClosedError(Exception):
@@ -37,16 +38,23 @@ class Channel:
         sock: a connected stream socket; it is made non-blocking and belongs to the channel from now on.
         max_header: bytes of header that are accepted.
         max_raw: raw bytes that are accepted.
+        ahead: read more than the frame at hand, where no signal can stop the reading half-way.
 
     """
 
     def __init__(
-        self, sock: socket.socket, *, max_header: int = MAX_HEADER_BYTES, max_raw: int = MAX_RAW_BYTES
+        self,
+        sock: socket.socket,
+        *,
+        max_header: int = MAX_HEADER_BYTES,
+        max_raw: int = MAX_RAW_BYTES,
+        ahead: bool = False,
     ) -> None:
         sock.setblocking(False)
         self.sock = sock
         self._max_header = max_header
         self._max_raw = max_raw
+        self._least = _AHEAD_BYTES if ahead else 1
         self._poll = select.poll()
         self._received = bytearray()
 
@@ -71,12 +79,16 @@ class Channel:
             DeadlinePassedError: nobody reads in time.
 
         """
-        views = [memoryview(buffer).cast("B") if buffer else memoryview(b"") for buffer in buffers]
-        raw_bytes = sum(map(len, views))
-        pending = [
-            memoryview(_PREFIX.pack(_MAGIC, len(header), raw_bytes) + header),
-            *(v for v in views if len(v)),
-        ]
+        self.send_all([(header, buffers)], deadline)
+
+    def send_all(self, frames: Sequence[tuple[bytes, Sequence[Any]]], deadline: float | None = None) -> None:
+        """Send frames in one go; see :meth:`send`."""
+        pending: list[memoryview] = []
+        for header, buffers in frames:
+            views = [memoryview(buffer).cast("B") if buffer else memoryview(b"") for buffer in buffers]
+            raw_bytes = sum(map(len, views))
+            pending.append(memoryview(_PREFIX.pack(_MAGIC, len(header), raw_bytes) + header))
+            pending += [view for view in views if len(view)]
         while pending:
             try:
                 sent = self.sock.sendmsg(pending[:_MAX_BUFFERS])
@@ -113,8 +125,8 @@ class Channel:
     def _fill(self, size: int, deadline: float | None) -> None:
         while len(self._received) < size:
             try:
-                # No more than this frame is read, so that a stop between frames leaves nothing behind.
-                part = self.sock.recv(min(max(size - len(self._received), 1), 1 << 20))
+                # Else no more than this frame is read, so that a stop between frames leaves nothing behind.
+                part = self.sock.recv(min(max(size - len(self._received), self._least), 1 << 20))
             except (BlockingIOError, InterruptedError):
                 self._wait(select.POLLIN, deadline)
                 continue
