@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from labgrade.child.settings import Settings
-from labgrade.confine import remove_tree
+from labgrade.confine import Home, make_home, remove_tree
 from labgrade.model import CellState, Finding, LabSpec, Limits, PreparedSubmission, Severity, SubmissionRun
 from labgrade.verify.hubline import ChildProcess, HubGoneError
 from labgrade.verify.hubprocess import HubLink, HubProcess
@@ -137,6 +137,7 @@ class Engine:
         self._channel: Channel | None = None
         self._lab = ""
         self._serves_once = False
+        self._home: Home | None = None
         self.folder = ""
         self.level = ""
 
@@ -147,9 +148,8 @@ class Engine:
             MachineError: this machine cannot confine children as asked.
 
         """
-        # Searchable, not readable: a child with a user id of its own must reach its own folder below.
-        self.folder = tempfile.mkdtemp(prefix="labgrade-")
-        os.chmod(self.folder, 0o711)  # noqa: S103 - names below it are random
+        self._home = make_home()
+        self.folder = self._home.path
         try:
             self._start_hub()
         except BaseException:
@@ -162,8 +162,9 @@ class Engine:
     ) -> None:
         """End all processes of the engine."""
         self._stop()
-        with contextlib.suppress(OSError):
-            remove_tree(self.folder)
+        if self._home is not None:
+            self._home.remove()
+            self._home = None
 
     @property
     def pids(self) -> list[int]:
@@ -283,8 +284,17 @@ class Engine:
 
     def _start_hub(self) -> None:
         shared, self._shared = self._shared, None
-        self._hub = HubLink(shared) if shared is not None else HubProcess(self._settings)
-        self._hub.wait_ready()
+        if shared is not None:
+            self._hub = HubLink(shared)
+            try:
+                self._hub.wait_ready()
+            except HubGoneError:  # our own says better why there is none
+                self._hub.close()
+                shared = None
+        if shared is None:
+            self._hub = HubProcess(self._settings)
+            self._hub.wait_ready()
+        assert self._hub is not None
         self.level = self._hub.level
 
     def _use_lab(self, lab: LabSpec) -> None:
@@ -306,7 +316,7 @@ class Engine:
             raise
         finally:
             theirs.close()
-        self._channel = Channel(ours, max_header=1 << 20, max_raw=_MAX_BYTES)
+        self._channel = Channel(ours, max_header=1 << 20, max_raw=_MAX_BYTES, ahead=True)
         trial = tempfile.mkdtemp(prefix="trial-", dir=self.folder)
         order = {
             "lab": lab,

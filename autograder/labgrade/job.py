@@ -31,6 +31,8 @@ __all__ = ["JobPlan", "JobSummary", "run_job"]
 
 BATCH = 25
 """Results that go into one transaction."""
+MANY = 3
+"""From more submissions for each worker on, what they share is done before the first."""
 BATCH_S = 2.0
 """How long a result waits for others before it is recorded."""
 
@@ -160,8 +162,9 @@ def run_job(plan: JobPlan, listener: Listener) -> JobSummary:
     start = time.monotonic()
     journal = Journal(plan.folder / "journal.jsonl")
     summary = JobSummary(journal)
-    setup = Setup(plan.lab, plan.limits, plan.sandbox, plan.tests, plan.floor, plan.start)
     jobs = max(1, min(plan.jobs, len(plan.places)))
+    many = len(plan.places) > MANY * jobs
+    setup = Setup(plan.lab, plan.limits, plan.sandbox, plan.tests, plan.floor, plan.start, many)
     with (
         _closed_on_error(journal),
         LocalExecutor(setup, jobs, plan.folder / "logs") as executor,

@@ -39,6 +39,7 @@ def _fake_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put the fake engine into every worker; the grader's version stays the same meanwhile."""
     monkeypatch.setenv("PYTHONPATH", str(FAKE))
     monkeypatch.setattr("labgrade.job.grader_version", lambda: "fixed")
+    monkeypatch.setattr("labgrade.executor.local.LocalExecutor._share_hub", lambda _: None)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ _LENGTH = struct.Struct("!Q")
 
 
 class Setup(msgspec.Struct, tag=True):
-    """The first message to a worker: the lab and how to grade it."""
+    """The first message to a worker: the lab and how to grade it, and whether many submissions will come."""
 
     lab: Lab
     limits: Limits
@@ -41,6 +41,7 @@ class Setup(msgspec.Struct, tag=True):
     tests: str
     floor: str = ""
     start: str = "auto"
+    many: bool = False
 
 
 class Job(msgspec.Struct, tag=True):

@@ -14,9 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from labgrade.errors import MachineError
 from labgrade.executor.frames import Done, Failed, Job, Ready, Setup, Unfit, decode_reply, frame
+from labgrade.verify.hubline import HubGoneError
+
+if TYPE_CHECKING:
+    from labgrade.verify.hubprocess import HubProcess
 
 __all__ = ["LocalExecutor", "Lost"]
 
@@ -69,6 +74,7 @@ class LocalExecutor:
         self._waiting: deque[Job] = deque()
         self._tries: dict[str, int] = {}
         self._selector = selectors.DefaultSelector()
+        self._hub: HubProcess | None = None
         self._restarts_without_result = 0
         self.level = ""
 
@@ -92,10 +98,14 @@ class LocalExecutor:
             except subprocess.TimeoutExpired:
                 worker.process.kill()
                 worker.process.wait()
+        if self._hub is not None:
+            self._hub.close()
         self._selector.close()
 
     def start(self) -> None:
         """Start the workers; they warm up while the caller reads on."""
+        if self._hub is None and self._jobs > 1:
+            self._hub = self._share_hub()
         for number in range(len(self._workers), self._jobs):
             self._start(number)
 
@@ -139,8 +149,19 @@ class LocalExecutor:
         yield from self._stop_stuck()
         self._hand_out()
 
+    def _share_hub(self) -> HubProcess:
+        """Start one warm process for all workers: its memory is used once."""
+        from labgrade.engine import share_hub  # only where somebody grades
+
+        setup = self._setup
+        return share_hub(setup.limits, sandbox=setup.sandbox, floor=setup.floor, start=setup.start)
+
     def _start(self, number: int) -> None:
         ours, theirs = socket.socketpair()
+        passed = [theirs]
+        with contextlib.suppress(HubGoneError):  # then the worker starts its own
+            if self._hub is not None and self._hub.is_running:
+                passed.append(self._hub.connect())
         log = self._log_folder / "workers" / f"{number}.log"
         environment = {
             "PATH": os.environ.get("PATH", os.defpath),
@@ -151,15 +172,16 @@ class LocalExecutor:
         }
         with open(log, "ab") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "labgrade.executor.worker", str(theirs.fileno())],
-                pass_fds=(theirs.fileno(),),
+                [sys.executable, "-m", "labgrade.executor.worker", *(str(end.fileno()) for end in passed)],
+                pass_fds=[end.fileno() for end in passed],
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,
                 env=environment,
                 process_group=0,  # Ctrl-C at the terminal is for the grader, which then ends its workers
             )
-        theirs.close()
+        for end in passed:
+            end.close()
         ours.setblocking(False)
         worker = _Worker(process, ours, log, outgoing=bytearray(self._setup_frame), since=time.monotonic())
         self._selector.register(ours, selectors.EVENT_READ, worker)

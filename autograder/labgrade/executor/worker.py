@@ -56,7 +56,10 @@ def _log(run: SubmissionRun) -> str:
 
 
 def main() -> int:
-    """Serve the channel whose descriptor is the only argument, until it is closed."""
+    """Serve the channel whose descriptor is the first argument, until it is closed.
+
+    A second argument is the descriptor of a connection to a warm process that workers share.
+    """
     _die_with_parent()
     channel = socket.socket(fileno=int(sys.argv[1]))
     setup = receive(channel)
@@ -66,7 +69,13 @@ def main() -> int:
 
     try:
         engine = Engine(
-            setup.limits, sandbox=setup.sandbox, tests=setup.tests, floor=setup.floor, start=setup.start
+            setup.limits,
+            sandbox=setup.sandbox,
+            tests=setup.tests,
+            floor=setup.floor,
+            start=setup.start,
+            many=setup.many,
+            hub=socket.socket(fileno=int(sys.argv[2])) if len(sys.argv) > 2 else None,
         )
         with engine:
             send(channel, Ready(str(engine.level)))

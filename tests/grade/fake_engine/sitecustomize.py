@@ -22,7 +22,7 @@ class Engine:
 
     level = "fake"
 
-    def __init__(self, limits: Any, sandbox: str = "auto", **_: str) -> None:
+    def __init__(self, limits: Any, sandbox: str = "auto", **_: Any) -> None:
         self.sandbox = sandbox
 
     def __enter__(self) -> Engine:
@@ -77,8 +77,23 @@ def _run(source: str, names: dict[str, Any]) -> str:
     return ""
 
 
+class NoHub:
+    """Stands for a warm process that has ended: every worker is on its own."""
+
+    is_running = False
+
+    def close(self) -> None:
+        pass
+
+
+def share_hub(*_: object, **__: object) -> NoHub:
+    """Stand for ``labgrade.engine.share_hub``."""
+    return NoHub()
+
+
 module = types.ModuleType("labgrade.engine")
 module.Engine = Engine  # type: ignore[attr-defined]
+module.share_hub = share_hub  # type: ignore[attr-defined]
 sys.modules["labgrade.engine"] = module
 
 version = types.ModuleType("labgrade.fingerprint")
