@@ -17,6 +17,7 @@ from labgrade.report.questions import points_by_question, questions_of
 from labgrade.report.reading import FORMAT
 from labgrade.report.table import format_points
 from labgrade.result import GradedSubmission
+from labgrade.spreadsheet import safe_cell
 
 __all__ = ["write_csv", "write_json", "write_page"]
 
@@ -82,7 +83,7 @@ def write_csv(path: Path, spec: LabSpec, results: Iterable[GradedSubmission]) ->
             points = points_by_question(result, questions)
             writer.writerow(
                 [
-                    result.student,
+                    safe_cell(result.student),
                     *("" if score is None else format_points(score) for score in points),
                     format_points(result.score),
                     format_points(result.max_score),
