@@ -38,7 +38,7 @@ class Gallery:
         self._keeps = keeps
         self._is_used = keeps or bool(self.pictures)
         self._bytes = 0
-        self._before = frozenset(sys.modules)
+        self._since = next(reversed(sys.modules))
 
     def fingerprint(self, *parts: Any) -> str:
         """Return what identifies a picture; "" if nothing here could be it.
@@ -47,7 +47,7 @@ class Gallery:
             parts: all that decides how it looks, besides matplotlib's settings.
 
         """
-        return fingerprint(*parts, since=self._before) if self._is_used else ""
+        return fingerprint(*parts, since=self._since) if self._is_used else ""
 
     def find(self, mark: str) -> bytes | None:
         """Return the picture with a fingerprint."""
@@ -75,12 +75,12 @@ def gallery(new: Gallery | None = None) -> Gallery:
     return _open
 
 
-def fingerprint(*parts: Any, since: frozenset[str] = frozenset()) -> str:
+def fingerprint(*parts: Any, since: str = "") -> str:
     """Return a digest of figures and values and of matplotlib's settings.
 
     Args:
         parts: figures, arrays, texts.
-        since: modules that were imported before any code of a student's.
+        since: the last module that was imported before any code of a student's.
 
     Returns:
         The digest; "" where the looks depend on code of a notebook's or of a module beside it, or on
@@ -92,8 +92,7 @@ def fingerprint(*parts: Any, since: frozenset[str] = frozenset()) -> str:
             data = pickle.dumps((dict(mpl.rcParams), *parts), protocol=5)
     except Exception:  # whatever an object says to being written down: then it is drawn
         return ""
-    own = [name for name in sys.modules.keys() - since if name == "__main__" or _is_own(name)]
-    if any(name.encode() in data for name in (*own, "__main__")):
+    if any(name.encode() in data for name in ("__main__", *filter(_is_own, _later(since)))):
         return ""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
@@ -108,6 +107,15 @@ def _without_addresses() -> Iterator[None]:
         yield
     finally:
         kind.__getstate__ = usual
+
+
+def _later(since: str) -> Iterator[str]:
+    """Yield the modules that were imported after one of them: they stand in the order of their import."""
+    # Not one name more than needed: each that is looked at costs a forked process a page of memory.
+    for name in reversed(sys.modules):
+        if name == since:
+            return
+        yield name
 
 
 def _is_own(name: str) -> bool:
