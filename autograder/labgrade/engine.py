@@ -8,7 +8,6 @@ may be used from a thread, and nothing that grading one submission does is there
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import sys
 import tempfile

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -429,6 +430,39 @@ def test_full_disk_is_named_and_the_next_run_completes(
     summary, results = _run(_plan(folder, out))
     assert summary.graded == 5
     assert len(results) == 5
+
+
+def test_disk_that_is_really_full_is_named_and_the_next_run_completes(
+    write_batch: Any, tmp_path: Path
+) -> None:
+    """On a small file system the job stops with a named error, and a rerun ends as if nothing had been."""
+    folder = write_batch(12)
+    own = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+    script = str(Path(__file__).parent / "full_disk.py")
+    try:
+        tried = subprocess.run(
+            [*own, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError as error:
+        pytest.skip(f"no full disk can be made here: {error}")
+    if tried.returncode:
+        pytest.skip(f"no full disk can be made here: {tried.stderr.strip()}")
+    done = subprocess.run(
+        [*own, sys.executable, script, str(folder), str(SOURCE), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    report = json.loads(done.stdout.splitlines()[-1])
+    for entry in report:
+        assert entry["same"], entry
+        assert entry["again"], entry
+        assert entry["code"] in (0, 1, 3), entry
+        assert "Traceback" not in entry["said"], entry
+        if entry["code"] == 3:
+            assert re.search(r"No space left on device|disk is full", entry["said"]), entry
+    assert sum(entry["code"] == 3 for entry in report) >= 2
 
 
 def test_grade_five_times_gives_identical_scores(write_batch: Any, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from labgrade.confine.cgroup import Box, make_box, sweep
 from labgrade.confine.folders import make_work_dir, remove_tree
+from labgrade.confine.homes import Home, make_home, sweep_homes
 from labgrade.confine.launch import wrap_command
 from labgrade.confine.level import ConfineError, Feature, Features, Level
 from labgrade.confine.middle import enter_level
@@ -24,6 +25,7 @@ __all__ = [
     "ConfineError",
     "Feature",
     "Features",
+    "Home",
     "Level",
     "Nursery",
     "Policy",
@@ -32,10 +34,12 @@ __all__ = [
     "end_hogs",
     "enter",
     "make_box",
+    "make_home",
     "make_work_dir",
     "readable_by_default",
     "remove_tree",
     "sweep",
+    "sweep_homes",
     "wrap_command",
 ]
 
