@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, Page, expect
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "feedback"))
 from handmade_class import make_lab, write_submission
+from hostile_outputs import RUN
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -47,9 +48,16 @@ def graded(tmp_path: Path) -> Path:
     lab = make_lab(tmp_path / "course")
     double = "def double(x):\n    return 2 * x"
     half = "def half(x):\n    return x / 2"
-    right = {"double": double, "half": half, "why": "Twice one is two.", "plot": "print('a plot')"}
+    right = {"double": double, "half": half, "why": "Twice **one** is two.", "plot": "print('a plot')"}
     write_submission(tmp_path / "in" / "ada", lab, right)
-    write_submission(tmp_path / "in" / "blaise", lab, {**right, "half": "def half(x):\n    return x // 2"})
+    # One who would give points to himself in the browser of whoever opens his work.
+    hostile = {
+        "half": "def half(x):\n    return x // 2",
+        "why": f'<img src=x onerror="{RUN}"> **one**',
+        "plot": f"from IPython.display import HTML, Javascript\ndisplay(HTML('<script>{RUN}</script>'))\n"
+        f"display(Javascript('{RUN}'))",
+    }
+    write_submission(tmp_path / "in" / "blaise", lab, right | hostile)
     out = tmp_path / "graded"
     source = tmp_path / "course" / "source" / "doubling"
     command = ["grade", str(tmp_path / "in"), "--lab", str(source), "--out", str(out), "--jobs", "1"]
@@ -150,7 +158,10 @@ def _plain(html: str) -> str:
 def test_points_and_comment_from_formgrader_are_in_feedback_and_export(
     graded: Path, formgrader: Callable[[Path], str], browser: Browser
 ) -> None:
-    """Before: a person will grade it. After: points, the comment as text, the new total; also in the CSV."""
+    """Before: a person will grade it. After: points, the comment as text, the new total; also in the CSV.
+
+    A script in another student's work does not run in the assistant's browser.
+    """
     from labs.cli import main
 
     def feedback(student: str) -> str:
@@ -164,6 +175,11 @@ def test_points_and_comment_from_formgrader_are_in_feedback_and_export(
 
     url = formgrader(graded)
     page = _open(browser, url)
+    page.goto(f"{url}/formgrader/submissions/{_submission_of(graded, 'blaise')}/")
+    expect(page.locator("#why")).to_be_visible(timeout=TIMEOUT_MS)
+    expect(page.locator("strong", has_text="one").first).to_be_visible(timeout=TIMEOUT_MS)
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("window.pwned") is None
     _give(page, url, _submission_of(graded, "ada"), "2.5", COMMENT)
     page.close()
 

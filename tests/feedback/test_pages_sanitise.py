@@ -8,6 +8,7 @@ import re
 import struct
 import time
 import zlib
+from pathlib import Path
 
 import nh3
 import pytest
@@ -148,6 +149,7 @@ def test_shorten_text_keeps_beginning_and_end() -> None:
 def test_render_markdown_hostile_text_leaves_nothing_that_acts(text: str) -> None:
     """HTML in Markdown is text, links go to web pages only, and formulas hold no HTML."""
     assert not FORBIDDEN.search(str(render_markdown(text)))
+    assert not FORBIDDEN.search(str(render_markdown(text, may_have_html=True)))
 
 
 def test_render_markdown_formulas_tables_and_pictures_are_shown() -> None:
@@ -233,6 +235,36 @@ def test_rendering_time_grows_slowly_on_text_made_to_be_slow() -> None:
     for text in TEXTS:
         shorten_text(clean_text(text))
     assert time.process_time() - began < 30
+
+
+def test_safe_markdown_keeps_what_a_lab_unfolds() -> None:
+    """In formgrader a lab's own text keeps its HTML: hints unfold, pictures of cells are there."""
+    from jinja2 import Environment
+    from labgrade.pages.formgrader import safe_markdown
+
+    environment = Environment(autoescape=False)
+    environment.filters["markdown2html"] = safe_markdown
+    cell = {"source": "<details><summary>Hint</summary>\n\n**b**\n\n</details>\n\n![d](attachment:d.png)"}
+    cell["attachments"] = {"d.png": {"image/png": DOT}}
+    html = environment.from_string("{{ cell.source | markdown2html }}").render(cell=cell)
+    assert "<details><summary>Hint</summary>" in html
+    assert "<strong>b</strong>" in html
+    assert f'src="data:image/png;base64,{DOT}"' in html
+
+
+def test_write_settings_are_written_once_and_never_over_others(tmp_path: Path) -> None:
+    """A folder's own settings stay; new ones can be read by nbgrader."""
+    from labgrade.pages.formgrader import write_settings
+    from traitlets.config import Config
+
+    write_settings(tmp_path)
+    path = tmp_path / "nbgrader_config.py"
+    config = Config()
+    exec(compile(path.read_text(), str(path), "exec"), {"get_config": lambda: config})
+    assert config.HTMLExporter.sanitize_html is True
+    path.write_text("# mine")
+    write_settings(tmp_path)
+    assert path.read_text() == "# mine"
 
 
 def test_nh3_knows_every_option_that_is_used() -> None:

@@ -12,6 +12,7 @@ import click
 from labgrade.confine import Level
 from labgrade.errors import UsageError
 from labgrade.job import JobPlan, JobSummary
+from labgrade.pages.formgrader import write_settings
 from labgrade.progress import JsonListener
 from labgrade.regrade import Earlier, GradeDiff, compare_results, format_diff
 from labgrade.regrade.diff import to_builtins
@@ -52,6 +53,8 @@ def close_job(plan: JobPlan, summary: JobSummary, events: JsonListener | None, *
     about: dict[str, Any] = {"sandbox": summary.level, "tests": plan.tests, "stopped": summary.stopped}
     write_json(path, spec, walk(), about=about | {"carried": len(carried)}, findings=plan.findings)
     write_csv(plan.folder / "grades.csv", spec, walk())
+    if plan.folder == plan.course.root:  # a course has settings of its own
+        write_settings(plan.folder)
     diff = _compare(plan, earlier, walk()) if summary.graded else None
     earlier.close(keep=bool(diff and diff.changes))
     if diff is not None and diff.changes:

@@ -32,7 +32,11 @@ FindImage = Callable[[str], str | None]
 
 
 def render_markdown(
-    text: str, attachments: Mapping[str, Any] | None = None, find_image: FindImage = lambda _: None
+    text: str,
+    attachments: Mapping[str, Any] | None = None,
+    find_image: FindImage = lambda _: None,
+    *,
+    may_have_html: bool = False,
 ) -> Markup:
     """Return Markdown as HTML that is safe to show.
 
@@ -40,26 +44,30 @@ def render_markdown(
         text: of a cell or an output.
         attachments: of the cell, as in nbformat.
         find_image: for pictures that lie beside the notebook.
+        may_have_html: HTML in it is cleaned like an output's instead of being shown as text.
 
     """
     text = clean_text(text)
     if len(text) > MAX_CHARS or len(_MARKS.findall(text)) > MAX_MARKS or text.count("$") > MAX_DOLLARS:
         return Markup("<pre>{}</pre>").format(text)
     try:
-        tokens = _parser().parse(text)
+        parser = _parser(may_have_html=may_have_html)
+        tokens = parser.parse(text)
     except RecursionError:  # brackets in brackets
         return Markup("<pre>{}</pre>").format(text)
     for token in tokens:
         for inner in token.children or ():
             if inner.type == "image":
                 inner.attrs["src"] = _address(str(inner.attrs.get("src", "")), attachments, find_image)
-    html = str(_parser().renderer.render(tokens, _parser().options, {}))
+    html = str(parser.renderer.render(tokens, parser.options, {}))
     return sanitise_html(html, may_have_math=True)
 
 
 @cache
-def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 30}).enable(["table", "strikethrough"])
+def _parser(*, may_have_html: bool) -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": may_have_html, "maxNesting": 30}).enable(
+        ["table", "strikethrough"]
+    )
     parser.use(dollarmath_plugin, allow_space=False, double_inline=True, renderer=_formula)
     parser.use(amsmath_plugin, renderer=lambda tex: str(render_formula(tex, is_display=True)))
     return parser
