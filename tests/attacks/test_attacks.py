@@ -17,7 +17,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from attack_corpus import ALL
-from attack_corpus.attack import FULL, Attack, honest
+from attack_corpus.attack import FULL, POINTS, Attack, honest
 from labgrade.engine import Engine
 from rig import LIMITS, grade, litter, survivors
 
@@ -88,6 +88,29 @@ def _as_nobody(*names: str, timeout_s: float) -> dict[str, object]:
     )
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+@needs_root
+def test_job_of_an_ordinary_user_gives_the_grades_of_roots(course, engine):
+    """``labs grade`` as nobody: full confinement, the same points for each question, nothing left behind."""
+    names = ["honest-right", "honest-wrong", "patch-builtins"]
+    here = Path(__file__).parent
+    argv = [sys.executable, str(here.parent / "confine" / "as_nobody.py"), sys.executable]
+    done = subprocess.run(
+        [*argv, str(here / "grade_job.py"), *names], capture_output=True, text=True, timeout=200, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert (report["uid"], report["level"], report["left"]) == (65534, "full", []), report["said"]
+    given = {
+        row["student"]: {question: float(row[question]) for question in POINTS} for row in report["grades"]
+    }
+    roots = {name: grade(course, engine, BY_NAME[name]).scores for name in names}
+    assert given == {
+        name: {cell.removeprefix("test-"): score for cell, score in scores.items()}
+        for name, scores in roots.items()
+    }
+    assert sum(given["honest-right"].values()) == FULL
 
 
 def _check(report: dict[str, object], count: int) -> None:
