@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from labgrade.collect.corrections import read_corrections
 from labgrade.collect.job import CollectOptions, collect
 from labgrade.collect.mapping import findings_of
+from labgrade.collect.roster import read_roster, rows_of
+from labgrade.collect.table import read_table
 from labgrade.course import CourseSettings
 from labgrade.errors import UsageError
 from labgrade.intake import RawSubmission, find_submissions, read_submission
@@ -26,6 +29,11 @@ from labgrade.prepare import prepare_submission
 
 PLAIN = Path(__file__).parents[1] / "courses" / "plain"
 SEED = 20261120
+TABLES = (
+    'id,name,email\ns1,"Lovelace, Ada",ada@x.edu\ns2,Jörg Müller,jm@x.edu\n',
+    "source;student;take\r\nAda_1;s1;\r\nAlan_2;s2;nein\r\n",
+    '\ufeffStudent,ID,SIS User ID,ps1 (7)\n    Points Possible,,,10.00\n"Lovelace, Ada",11,s1,\n',
+)
 
 _spec = importlib.util.spec_from_file_location("fuzz_mutations", Path(__file__).with_name("mutations.py"))
 assert _spec is not None
@@ -124,6 +132,28 @@ def test_damaged_archives_stay_in_their_folder(lab: Lab, good: dict[str, Any], t
     taken, refused = _fuzz_archives(lab, good, 120, 0, tmp_path)
     assert taken > 20
     assert refused > 5
+
+
+def _fuzz_tables(count: int, start: int, work: Path) -> int:
+    """Read damaged rosters, corrections and grade sheets; return how many were still of use."""
+    usable = 0
+    for number in range(start, start + count):
+        random_ = random.Random(SEED + 7 * number)
+        path = work / "table.csv"
+        path.write_bytes(mutations.mutate_bytes(random_.choice(TABLES).encode(), random_))
+        for read in (read_roster, read_corrections, lambda one: rows_of(read_table(one, "sheet"))):
+            try:
+                read(path)
+            except UsageError:
+                continue
+            usable += 1
+    return usable
+
+
+@pytest.mark.usefixtures("_quiet")
+def test_damaged_tables_are_diagnostics(tmp_path: Path) -> None:
+    """600 rosters, corrections and sheets: read, or refused with a name."""
+    assert _fuzz_tables(600, 0, tmp_path) > 300
 
 
 @pytest.mark.slow

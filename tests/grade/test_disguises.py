@@ -311,6 +311,14 @@ def given_code_merged_with_answer_and_test(notebook: Notebook) -> None:
 
 
 @disguise("cells-parted")
+def answer_merged_into_its_test(notebook: Notebook) -> None:
+    """The answer stands in the test's own cell, above the test."""
+    answer, test = (notebook["cells"][_at(notebook, grade_id)] for grade_id in ("root", "test-root"))
+    test["source"] = answer["source"] + "\n" + test["source"]
+    notebook["cells"].remove(answer)
+
+
+@disguise("cells-parted")
 def all_code_in_one_cell_metadata_lost(notebook: Notebook) -> None:
     """Everything merged, no id left."""
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
@@ -564,3 +572,40 @@ def test_prepare_metadata_of_a_student_never_survives_as_nbgraders(
     )
     frames = prepare_submission(lab, raw).frames
     assert all("nbgrader" not in cell.metadata for cell in frames["numbers"].cells)
+
+
+def test_prepare_export_in_markdown_finds_free_text_answers(lab: Lab, answered: dict[str, Notebook]) -> None:
+    """Text cells run together in Markdown; the lab's own text shows where an answer begins and ends."""
+    parts = [cell["source"] for cell in answered["words.ipynb"]["cells"] if cell["cell_type"] == "markdown"]
+    code = [cell["source"] for cell in answered["words.ipynb"]["cells"] if cell["cell_type"] == "code"]
+    text = "\n\n".join([*parts, *(f"```python\n{source}\n```" for source in code)])
+    numbers = json.dumps(answered["numbers.ipynb"]).encode()
+    files = {"mine.py": b"", "words.md": text.encode()}
+    prepared = prepare_submission(lab, RawSubmission("ada", {"numbers.ipynb": numbers}, files))
+    found = {cell.spec.grade_id: cell.source for cell in prepared.submission.notebooks[1].cells if cell.spec}
+    assert found["essay"] == "It depends on the language."
+    assert "read_words('data/words.txt')" in found["read"]
+
+
+def test_prepare_script_of_the_students_own_is_no_export(lab: Lab, answered: dict[str, Notebook]) -> None:
+    """A module beside the notebooks, or one that has nothing of the lab, is taken for nothing."""
+    files = {"mine.py": b"", "numbers.py": b"print(1)\n", "helper2.py": b"x = 1\n"}
+    words = json.dumps(answered["words.ipynb"]).encode()
+    prepared = prepare_submission(lab, RawSubmission("ada", {"words.ipynb": words}, files))
+    assert prepared.submission.notebooks[0].missing
+    assert {finding.code for finding in prepared.submission.findings} == {"notebook-missing"}
+
+
+def test_prepare_doubtful_match_carries_both_texts(lab: Lab, answered: dict[str, Notebook]) -> None:
+    """A person sees the student's cell beside what was given, and never the solution."""
+    notebook = answered["numbers.ipynb"]
+    del notebook["cells"][_at(notebook, "root")]
+    scratch = {"cell_type": "code", "id": "z", "metadata": {}, "source": "square_root = 3", "outputs": []}
+    notebook["cells"].append(scratch)
+    data = {"numbers.ipynb": json.dumps(notebook).encode()}
+    prepared = prepare_submission(lab, RawSubmission("ada", data, {"mine.py": b""}))
+    finding = next(one for one in prepared.submission.notebooks[0].findings if one.cell == "root")
+    assert finding.severity is Severity.LOOK
+    assert finding.found == "square_root = 3"
+    assert "NotImplementedError" in finding.expected
+    assert "isqrt" not in finding.expected

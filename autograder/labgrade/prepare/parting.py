@@ -1,4 +1,4 @@
-"""Part cells that an editor has merged, where the lab's text or the names of answers show the seams."""
+"""Part cells that an editor has merged, where the lab's text, or the names that are bound, show the seams."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MAX_LINES = 20_000
 
 
 def part_merged(spec: NotebookSpec, cells: Sequence[RawCell]) -> list[RawCell]:
-    """Return the cells, with the lab's code cut out of cells that hold it, and answers in one cell parted.
+    """Return the cells, with the lab's code cut out of cells that hold it, and several answers in one parted.
 
     Only what is missing is looked for: a cell that the lab knows by id or by its text is left alone, and so
-    is an answer whose names several cells bind. Code runs in the same order as before.
+    is one whose names several cells bind. Code runs in the same order as before.
     """
     ids = {cell.grade_id for cell in cells if cell.grade_id} | {
         cell.cell_id for cell in cells if cell.cell_id
@@ -28,31 +28,31 @@ def part_merged(spec: NotebookSpec, cells: Sequence[RawCell]) -> list[RawCell]:
     missing = [
         lab
         for lab in spec.cells
-        if lab.cell_type == "code"
-        and not (lab.grade_id and lab.grade_id in ids)
+        if not (lab.grade_id and lab.grade_id in ids)
         and not (lab.cell_id and lab.cell_id in ids)
         and not any(same_text(cell.source, lab.released) for cell in cells)
     ]
     given = [lab for lab in missing if not lab.solution and lab.released.strip()]
     bound = [bound_names(cell.source) for cell in cells if cell.cell_type == "code"]
-    answers = [
+    named = [
         lab
         for lab in missing
-        if lab.solution and sum(bool(names & bound_names(lab.source)) for names in bound) == 1
+        if lab.cell_type == "code" and sum(bool(names & bound_names(lab.source)) for names in bound) == 1
     ]
     parted: list[RawCell] = []
     for cell in cells:
-        if cell.cell_type != "code" or not (given or answers) or cell.source.count("\n") > MAX_LINES:
-            parted.append(cell)
-            continue
         own = next((lab for lab in spec.cells if lab.grade_id and lab.grade_id == cell.grade_id), None)
-        texts = [part for text in _cut(cell.source, given) for part in _part(text, answers, own)]
+        alike = [lab for lab in given if lab.cell_type == cell.cell_type]
+        texts = _cut(cell.source, alike) if cell.source.count("\n") <= MAX_LINES else [cell.source]
+        if cell.cell_type == "code" and named and cell.source.count("\n") <= MAX_LINES:
+            texts = [part for text in texts for part in _part(text, named, own)]
         if len(texts) == 1:
             parted.append(cell)
             continue
-        keeper = _keeper(texts, own)
+        keeper = _keeper(texts, own, alike)
         for number, text in enumerate(texts):
-            parted.append(replace(cell, source=text) if number == keeper else RawCell("code", text))
+            kept = number == keeper
+            parted.append(replace(cell, source=text) if kept else RawCell(cell.cell_type, text))
     return parted
 
 
@@ -86,14 +86,14 @@ def _find(lines: Sequence[str], wanted: Sequence[str]) -> int:
     return -1
 
 
-def _part(text: str, answers: Sequence[CellSpec], own: CellSpec | None) -> Iterator[str]:
-    """Part a text before each top-level statement that begins another answer."""
+def _part(text: str, named: Sequence[CellSpec], own: CellSpec | None) -> Iterator[str]:
+    """Part a text before each top-level statement that binds a name of another cell of the lab."""
     try:
         body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         yield text
         return
-    known = [*answers, *([own] if own is not None and own not in answers else [])]
+    known = [*named, *([own] if own is not None and own not in named else [])]
     lines = text.split("\n")
     start, current = 0, None
     for node in body:
@@ -111,7 +111,18 @@ def _part(text: str, answers: Sequence[CellSpec], own: CellSpec | None) -> Itera
     yield "\n".join(lines[start:]).strip("\n")
 
 
-def _keeper(texts: Sequence[str], own: CellSpec | None) -> int:
-    """Return which part keeps the cell's id: the one that binds what the cell is to bind, else the first."""
-    wanted = bound_names(own.source) if own is not None else frozenset()
-    return next((number for number, text in enumerate(texts) if wanted & bound_names(text)), 0)
+def _keeper(texts: Sequence[str], own: CellSpec | None, given: Sequence[CellSpec]) -> int:
+    """Return which part keeps the cell's id; -1 for none: a cell of the lab's is put back anyway.
+
+    The part with the cell's own text, else the one that binds its names, else, for an answer, the first part
+    that is the student's.
+    """
+    if own is None:
+        return 0
+    wanted = bound_names(own.source) if own.cell_type == "code" else frozenset()
+    ranked = [number for number, text in enumerate(texts) if same_text(text, own.released)]
+    ranked += [number for number, text in enumerate(texts) if wanted & bound_names(text)]
+    if own.solution:
+        free = [not any(same_text(text, lab.released) for lab in given) for text in texts]
+        ranked += [number for number, is_free in enumerate(free) if is_free]
+    return ranked[0] if ranked else -1
