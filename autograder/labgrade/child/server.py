@@ -18,7 +18,7 @@ from labgrade.child.shell import StudentShell
 from labgrade.child.warned import hearing
 from labgrade.wire import Channel, ChannelClosedError, CodecError
 
-__all__ = ["serve"]
+__all__ = ["seed_all", "serve"]
 
 _ASKED = frozenset(
     name for name in vars(Objects) if not name.startswith("_") and name not in ("start_call", "note_leaf")
@@ -91,7 +91,7 @@ class _Server:
         os.environ.update(environment)
         if str(home) not in sys.path:
             sys.path.insert(0, str(home))
-        _seed(seed)
+        seed_all(seed)
         self._outputs = CellOutputs(lambda event: self._send(self._current, "event", event), text_limit)
         self._shell.attach(self._outputs)
         hang_pictures(pictures)
@@ -178,7 +178,8 @@ def _gradients(enabled: bool) -> Any:
     return torch.no_grad()
 
 
-def _seed(seed: int) -> None:
+def seed_all(seed: int) -> None:
+    """Set the random number generators of this process."""
     for kind in ("random", "numpy", "torch"):
         _seed_one(kind, seed)
 

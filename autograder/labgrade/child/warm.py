@@ -16,6 +16,17 @@ from labgrade.child.reloading import prepare_autoreload
 __all__ = ["count_threads", "warm"]
 
 
+_LATE = (
+    "IPython.core.magics.execution",  # %time
+    "IPython.core.magics.extension",  # %load_ext
+    "numpy.fft",
+    "numpy.testing",
+    "statistics",
+    "tqdm.auto",  # asks for the shell
+)
+"""Small parts of large libraries that come on their first use, which would be in every child."""
+
+
 def count_threads() -> int:
     """Return the number of threads of this process; 1 where that cannot be seen."""
     try:
@@ -59,7 +70,11 @@ def warm(preload: Sequence[str]) -> Any:
         shell = warm_shell()
         if "matplotlib" in preload:
             _warm_figures(shell)
-        _import("IPython.core.magics.extension")
+        for name in _LATE:
+            _import(name)
+        from labgrade.child.server import seed_all
+
+        seed_all(0)  # NumPy imports its generators when they are used
         prepare_autoreload()
     gc.collect()
     gc.freeze()
