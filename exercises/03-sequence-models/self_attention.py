@@ -899,7 +899,6 @@ plots.Plot(
     f"with slope 2; in tiles from {tiled[0]:.2g} to {tiled[-1]:.2g} MiB, with slope 1.",
 )
 
-
 # %% [markdown]
 # <details>
 # <summary>What to notice</summary>
@@ -910,6 +909,10 @@ plots.Plot(
 
 # %%
 #!TAG TEST tiled-attention points=2
+OTHERS = ("torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention",
+          "torch.nn.functional.multi_head_attention_forward")
+
+
 def expect_tiled(Q, K, V, block, call):
     """Compare `tiled_attention` with the plain formula."""
     scores = Q @ K.T / Q.shape[1] ** 0.5
@@ -943,7 +946,7 @@ def test_tiled_attention_equals_the_plain_version():
 def test_tiled_attention_is_your_own():
     """`tiled_attention` does not call PyTorch's attention."""
     expect.answered(tiled_attention(torch.ones(2, 1), torch.ones(3, 1), torch.ones(3, 1), 1), "tiled_attention")
-    used = ", ".join(probe.uses(tiled_attention, OTHERS_ATTENTION))
+    used = ", ".join(probe.uses(tiled_attention, OTHERS))
     expect.true(not used, "your own computation", cause=f"the function uses {used}" if used else "")
 
 
