@@ -117,7 +117,7 @@ def damaged_notebook(good: dict[str, Any], random_: random.Random) -> bytes:
         data = data.decode("utf-8", "replace").encode(
             random_.choice(("utf-16", "utf-8-sig", "cp1252")), "replace"
         )
-    return mutate_bytes(data, random_) if random_.random() < 0.4 else data
+    return mutate_bytes(data, random_) if random_.random() < 0.25 else data
 
 
 def damaged_archive(
@@ -130,7 +130,7 @@ def damaged_archive(
     ]
     contents = [(name, _content(name, make_file, random_, depth)) for name, _ in members]
     data = _pack_tar(contents, random_) if random_.random() < 0.25 else _pack_zip(contents, random_)
-    return mutate_bytes(data, random_) if random_.random() < 0.6 else data
+    return mutate_bytes(data, random_) if random_.random() < 0.35 else data
 
 
 def _content(
