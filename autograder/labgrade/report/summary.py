@@ -46,12 +46,14 @@ def format_similar(found: Comparison | None) -> Iterator[str]:
     """Yield what a comparison of answers gave; nothing if none was asked for."""
     if found is None:
         return
-    yield f"{len(found.pairs)} pairs of students have answers that are alike: a hint, see the page"
+    count = len(found.pairs)
+    who = "1 pair of students has" if count == 1 else f"{count} pairs of students have"
+    yield f"{who} answers that are alike: a hint, see the page"
     for pair in found.pairs[:SHOWN_PAIRS]:
         where = ", ".join(unit.name for unit in pair.units)
         yield f"  {pair.left} and {pair.right}: {pair.share:.0%} in {where}"
-    if len(found.pairs) > SHOWN_PAIRS:
-        yield f"  and {len(found.pairs) - SHOWN_PAIRS} more"
+    if count > SHOWN_PAIRS:
+        yield f"  and {count - SHOWN_PAIRS} more"
 
 
 def summarise(view: ClassView, page: Path, found: Comparison | None = None) -> dict[str, Any]:
