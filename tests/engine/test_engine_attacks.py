@@ -283,7 +283,7 @@ TRICKS = {
 @pytest.mark.parametrize("trick", TRICKS.values(), ids=TRICKS)
 def test_in_kernel_tampering_is_seen(engine, trick):
     """Where a test has to run in the student's process, meddling costs the points even of a right answer."""
-    engine.limits = Limits(cell_s=2)
+    engine.limits = Limits(cell_s=3 if "sleep" in trick else 20)
     answers = {"right": "def my_sort(v): v.sort()", "wrong": "def my_sort(v): pass"}
     found = {}
     for name, text in answers.items():
@@ -307,6 +307,22 @@ def test_in_kernel_honest_work_is_believed(engine):
     assert (cell.score, run.notebooks[0].findings) == (1, ())
     shown = [one.outputs[-1]["data"]["text/plain"] for one in run.notebooks[0].cells if one.outputs]
     assert shown[-1] == "(4, 'len(In), In[-1], _', 2)"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "%%capture\nv = [2, 1]\nmy_sort(v)\nassert v == [1, 2]",
+        "%%time\nv = [2, 1]\nmy_sort(v)\nassert v == [1, 2];",
+        "calls = globals().setdefault('calls', [])\ncalls.append(1)\nv = [2, 1]\nmy_sort(v)\nassert v == [1, len(calls) + 1]",
+        "v = [2, 1]\nmy_sort(v)\n1.0 * (v == [1, 2])",
+    ],
+)
+def test_in_kernel_cell_of_any_kind_is_believed(engine, text):
+    """Magics, tests that pass only once, and partial credit are looked at without harm."""
+    lab = make_lab(answer("a", "def my_sort(v): v.sort()", "pass"), test("t", text))
+    (cell,) = engine.run(lab, submit(lab)).notebooks[0].tests
+    assert (cell.mode, cell.score) == ("in-kernel", 1), cell.reason
 
 
 def test_checks_that_must_fail_do_so_in_a_clean_process():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from handmade_labs import answer, make_lab, submit, test
 from labgrade.model import CellState, Limits
@@ -34,15 +32,14 @@ def _outcomes(run, grade_id):
 
 
 def test_function_that_hangs_costs_a_bounded_time_and_no_other(engine):
-    """Twelve calls that loop end within three limits, not twelve; the other function has all its points."""
+    """Of twelve calls that loop two wait for the limit and three for a tenth; others have their points."""
     engine.limits = Limits(cell_s=1)
-    started = time.monotonic()
     run = engine.run(LAB, submit(LAB, {"a": "def f(x):\n    while True: pass\ndef g(x): return x"}))
-    assert time.monotonic() - started < 2 * 1 + 3 * 0.1 + 6
     assert _outcomes(run, "f") == (0, ["timed out"] * COUNT)
     assert _outcomes(run, "g") == (COUNT, ["passed"] * COUNT)
-    last = run.notebooks[0].tests[0].tests[-1]
-    assert last.seconds < 0.5
+    tests = run.notebooks[0].tests[0].tests
+    assert [one.seconds > 0.95 for one in tests] == [True] * 2 + [False] * (COUNT - 2)
+    assert ["not called again" in one.message for one in tests] == [False] * 5 + [True] * (COUNT - 5)
 
 
 def test_function_that_hangs_sometimes_keeps_the_points_of_the_other_calls(engine):
@@ -101,17 +98,15 @@ def test_patience_ends_with_the_cause_of_the_last():
 
 def test_cell_that_hung_apart_is_not_waited_for_a_second_time(engine):
     """A test cell whose names later cells need is run over there too, with less time if it has hung."""
-    engine.limits = Limits(cell_s=4)
+    engine.limits = Limits(cell_s=3)
     lab = make_lab(
         answer("a", "def f(x): return x"),
         test(
             "t",
-            "from labkit import check\nvalue = 3\ndef test_f():\n    'It ends.'\n    assert f(value) == 3\n"
-            "check('f', points=1, tests=1)",
+            "import time\nfrom labkit import check\nbegun = time.monotonic()\n"
+            "def test_f():\n    'It ends.'\n    assert f(3) == 3\ncheck('f', points=1, tests=1)",
         ),
-        answer("b", "double = 2 * value", released=""),
+        answer("b", "import time\nprint(time.monotonic() - begun)", released=""),
     )
-    started = time.monotonic()
     run = engine.run(lab, submit(lab, {"a": "def f(x):\n    while True: pass"}))
-    assert time.monotonic() - started < 4 + 0.4 + 3
-    assert run.notebooks[0].cells[2].state is CellState.OK
+    assert float(run.notebooks[0].cells[2].outputs[0]["text"]) < 2.5

@@ -22,6 +22,7 @@ class StudentTimeoutError(TestTimeout):
 
     def __init__(self, limit_s: float, how: str = "") -> None:
         super().__init__(limit_s)
+        self.note = how
         self.args = (f"the student's code did not finish within {limit_s:g} s{how}",)
 
 

@@ -38,6 +38,8 @@ class TestTimeout(BaseException):
     """The test's time is up. Not an Exception, so that a student's ``except Exception`` lets it through."""
 
     __test__ = False
+    note = ""
+    """What an engine has to add, for the reader of the message."""
 
     def __init__(self, limit_s: float) -> None:
         self.limit_s = limit_s
@@ -136,7 +138,8 @@ def _declared(error: BaseException, traceback: TracebackType | None, home: Home)
 
 
 def _timed_out(error: TestTimeout, traceback: TracebackType | None, home: Home) -> Verdict:
-    facts = [*_called(traceback, home), Fact("came back", f"nothing within {error.limit_s:g} seconds")]
+    came_back = f"nothing within {error.limit_s:g} seconds{error.note}"
+    facts = [*_called(traceback, home), Fact("came back", came_back)]
     step = frames.student_frame(traceback, home)
     if step is not None:
         facts.append(_where(step, "it was at"))
