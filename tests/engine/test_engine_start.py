@@ -84,6 +84,21 @@ def test_fresh_process_is_confined_as_a_forked_one():
         assert run.notebooks[0].cells[0].state is CellState.OUT_OF_MEMORY
 
 
+def test_fresh_process_works_without_confinement():
+    """As on a machine that has nothing but limits: the process limits itself, and no other is forked."""
+    lab = make_lab(
+        answer("a", "x = 1"), test("t", "assert x == 1"), answer("b", "pass"), test("u", "assert x == 1")
+    )
+    looks = "import os\nprint(os.path.basename(os.getcwd())[:5], os.environ['HOME'] == os.getcwd())\nx = 1"
+    with Engine(Limits(cell_s=10), preload=(), start="spawn", sandbox="off") as engine:
+        run = engine.run(lab, submit(lab, {"a": looks, "b": "os._exit(3)"}))
+    cells, tests = run.notebooks[0].cells, run.notebooks[0].tests
+    assert cells[0].outputs[0]["text"] == "work- True\n"
+    assert cells[2].state is CellState.KILLED
+    assert [one.score for one in tests] == [1, 1]
+    assert run.sandbox == "off"
+
+
 def test_start_is_chosen_by_the_system(monkeypatch):
     """On macOS a warm process must not be forked; elsewhere it is."""
     assert Engine()._settings.start == "fork"
