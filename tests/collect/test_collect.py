@@ -378,15 +378,36 @@ def test_collect_that_is_stopped_leaves_no_half_submission(
 def test_collect_folder_that_a_person_changed_is_left(
     tmp_path: Path, make_zip: MakeZip, plain_lab: Lab
 ) -> None:
-    """A submission that is no longer in the download goes, unless somebody worked in it."""
-    out = tmp_path / "out"
-    collect(make_zip(MOODLE, "a.zip"), plain_lab, out, CollectOptions())
+    """A submission that belongs elsewhere now is moved, unless somebody worked in its folder."""
+    out, path, corrections = tmp_path / "out", make_zip(MOODLE), tmp_path / "c.csv"
+    collect(path, plain_lab, out, CollectOptions())
     (out / "zoe-zed" / "note.txt").write_text("mine")
-    fewer = {name: data for name, data in MOODLE.items() if "Ada" in name}
-    collection = collect(make_zip(fewer, "b.zip"), plain_lab, out, CollectOptions())
+    corrections.write_text("source,student\nZoe Zed_13,zoe\nJörg Müller_12,jm\n")
+    collection = collect(path, plain_lab, out, CollectOptions(corrections=corrections))
     assert [finding.code for finding in collection.findings] == ["folder-changed"]
-    assert (out / "zoe-zed").is_dir()
-    assert not (out / "jorg-muller").exists()
+    assert {one.name for one in out.iterdir() if one.is_dir()} == {
+        WORK_NAME,
+        "ada-lovelace",
+        "jm",
+        "zoe",
+        "zoe-zed",
+    }
+
+
+def test_collect_two_downloads_into_one_folder_are_both_there(
+    tmp_path: Path, make_zip: MakeZip, plain_lab: Lab
+) -> None:
+    """A class may come in parts; the mapping tells of all, the newer counts where both have it."""
+    out = tmp_path / "out"
+    first = {name: data for name, data in MOODLE.items() if "Zoe" not in name}
+    second = {name: data + b" " for name, data in MOODLE.items() if "Ada" not in name}
+    collect(make_zip(first, "a.zip"), plain_lab, out, CollectOptions())
+    collect(make_zip(second, "b.zip"), plain_lab, out, CollectOptions())
+    assert (out / "ada-lovelace" / "numbers.ipynb").read_bytes() == b'{"a": 1}'
+    assert (out / "jorg-muller" / "numbers.ipynb").read_bytes() == b"{} "
+    record = read_record(out)
+    assert record is not None
+    assert sorted(record.members()) == ["ada-lovelace", "jorg-muller", "zoe-zed"]
 
 
 def test_collect_empty_and_missing_downloads_are_diagnostics(
@@ -476,9 +497,10 @@ def test_collect_into_a_course_keeps_other_assignments(
     assert [(place.student, [one.code for one in place.findings]) for place in plan.places] == [
         ("ada", ["archive-unsupported"])
     ]
-    path.write_bytes(to_zip({"alan/numbers.ipynb": b"{}"}))
+    path.write_bytes(to_zip({"ada/numbers.ipynb": b"{ }", "alan/numbers.ipynb": b"{}"}))
     assert runner.invoke(collect_command, arguments).exit_code == 0
-    assert not (root / "submitted" / "ada" / "ps1").exists()
+    assert (root / "submitted" / "ada" / "ps1" / "numbers.ipynb").read_bytes() == b"{ }"
+    assert (root / "submitted" / "alan" / "ps1" / "numbers.ipynb").is_file()
     assert other.read_text() == "old"
     assert runner.invoke(collect_command, [*arguments, "--out", "x"]).exit_code == 2
     wrong = runner.invoke(collect_command, [str(path), "--course", str(root), "--lab", "ps9"])

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from labgrade.collect.mapping import Record
 from labgrade.errors import MachineError
 from labgrade.model import Finding, Severity
 
@@ -83,7 +82,7 @@ def stage(folder: Path, files: Mapping[str, bytes]) -> None:
 def place_submissions(
     out: Path,
     staged: Mapping[str, Path],
-    before: Record | None,
+    moved: Mapping[str, str],
     expected: Mapping[str, str],
     place: Callable[[str], Path],
 ) -> tuple[list[str], list[Finding]]:
@@ -92,7 +91,7 @@ def place_submissions(
     Args:
         out: the output folder.
         staged: student's folder name -> where it was staged.
-        before: what the earlier run wrote.
+        moved: folder name -> digest of what an earlier run wrote there and now belongs elsewhere.
         expected: folder name -> digest of the submission that belongs there.
         place: folder name -> where it belongs.
 
@@ -103,8 +102,7 @@ def place_submissions(
     changed: list[str] = []
     findings: list[Finding] = []
     with disk_errors(out):
-        known = {entry.folder: entry.digest for entry in before.entries if entry.folder} if before else {}
-        for name, digest in known.items():
+        for name, digest in moved.items():
             if name in expected or not place(name).is_dir():
                 continue
             if digest_folder(place(name)) == digest:
