@@ -23,26 +23,28 @@ def _find(count: int, copies: int, seed: int) -> tuple[set[tuple[str, str]], dic
     return {(pair.left, pair.right) for pair in pairs}, planted
 
 
-# students who work alone, copies, least share of copies found
+# students who work alone, copies, least share of pairs that are copies, least share of copies found
 CLASSES = [
-    (20, 4, 1.0),
-    (60, 12, 1.0),
-    (120, 16, 1.0),
-    pytest.param(300, 24, 0.9, marks=pytest.mark.slow),
-    pytest.param(2000, 100, 0.7, marks=pytest.mark.slow),
+    (20, 4, 1.0, 1.0),
+    (60, 12, 1.0, 1.0),
+    (120, 16, 1.0, 1.0),
+    pytest.param(300, 24, 1.0, 0.9, marks=pytest.mark.slow),
+    pytest.param(2000, 100, 0.9, 0.75, marks=pytest.mark.slow),
 ]
 
 
-@pytest.mark.parametrize(("count", "copies", "least"), CLASSES)
-def test_similar_pairs_of_a_made_class_are_the_copies(count: int, copies: int, least: float) -> None:
-    """Every pair that is named is a copy, and of the copies hardly one is missed, whatever the disguise."""
+@pytest.mark.parametrize(("count", "copies", "least_right", "least_found"), CLASSES)
+def test_similar_pairs_of_a_made_class_are_the_copies(
+    count: int, copies: int, least_right: float, least_found: float
+) -> None:
+    """The pairs that are named are copies, and hardly a copy is missed, whatever the disguise."""
     found, planted = _find(count, copies, seed=7 * count)
     right = found & set(planted)
     precision = len(right) / len(found)
     recall = len(right) / len(planted)
     table = Counter(planted[pair] for pair in right)
-    assert precision == 1.0, sorted(found - set(planted))
-    assert recall >= least, (recall, table)
+    assert precision >= least_right, sorted(found - set(planted))
+    assert recall >= least_found, (recall, table)
 
 
 def test_similar_pairs_of_a_class_without_copies_are_none() -> None:
