@@ -28,6 +28,12 @@ def expect_digit_lists(convert, cases):
         )
 
 
+def values_of(digits):
+    """Return the numbers of digits [N, L] as an array [N]."""
+    rows = np.asarray(digits)
+    return (rows * 10 ** np.arange(rows.shape[1])[::-1]).sum(axis=1)
+
+
 def coded_digits(copies):
     """Return images that say what they show: two pixels hold the digit and the number of the copy.
 
@@ -122,7 +128,11 @@ def reference_adder(weights, num_1, num_2):
     return torch.cat(found)
 
 
-@torch.no_grad()
+def _without_gradients(mistakes):
+    """Let every mistake be computed without gradients, whenever it is asked for."""
+    return {sentence: torch.no_grad()(compute) for sentence, compute in mistakes.items()}
+
+
 def adder_mistakes(weights, num_1, num_2):
     """Return what known mistakes give, each as a function without arguments."""
     batch, length = num_1.shape[:2]
@@ -133,33 +143,35 @@ def adder_mistakes(weights, num_1, num_2):
     def joined():
         return torch.cat([codes(num_1), codes(num_2)], dim=2)
 
-    return {
-        "reshape was taken for transpose: the scores went to other digits and places": lambda: _score(
-            weights, _walk(weights, joined())
-        ).reshape(batch, 10, length),
-        "num_1 was read twice": lambda: reference_adder(weights, num_1, num_1),
-        "num_2 was read twice": lambda: reference_adder(weights, num_2, num_2),
-        "num_2 was joined in front of num_1": lambda: reference_adder(weights, num_2, num_1),
-        "a softmax was applied: the loss has it built in": lambda: torch.softmax(
-            reference_adder(weights, num_1, num_2), dim=1
-        ),
-        "the LSTM walked over the sums of the batch, not along the places": lambda: _score(
-            weights, _walk(weights, joined(), batch_first=False)
-        ).transpose(1, 2),
-        "batch and places were exchanged when the images were put together": lambda: _score(
-            weights,
-            _walk(
-                weights,
-                torch.cat(
-                    [
-                        _encode(weights, part.transpose(0, 1).flatten(0, 1)).reshape(batch, length, -1)
-                        for part in (num_1, num_2)
-                    ],
-                    dim=2,
-                ),
+    return _without_gradients(
+        {
+            "reshape was taken for transpose: the scores went to other digits and places": lambda: _score(
+                weights, _walk(weights, joined())
+            ).reshape(batch, 10, length),
+            "num_1 was read twice": lambda: reference_adder(weights, num_1, num_1),
+            "num_2 was read twice": lambda: reference_adder(weights, num_2, num_2),
+            "num_2 was joined in front of num_1": lambda: reference_adder(weights, num_2, num_1),
+            "a softmax was applied: the loss has it built in": lambda: torch.softmax(
+                reference_adder(weights, num_1, num_2), dim=1
             ),
-        ).transpose(1, 2),
-    }
+            "the LSTM walked over the sums of the batch, not along the places": lambda: _score(
+                weights, _walk(weights, joined(), batch_first=False)
+            ).transpose(1, 2),
+            "batch and places were exchanged when the images were put together": lambda: _score(
+                weights,
+                _walk(
+                    weights,
+                    torch.cat(
+                        [
+                            _encode(weights, part.transpose(0, 1).flatten(0, 1)).reshape(batch, length, -1)
+                            for part in (num_1, num_2)
+                        ],
+                        dim=2,
+                    ),
+                ),
+            ).transpose(1, 2),
+        }
+    )
 
 
 # ---------------------------------------------------------------- the loop
@@ -176,6 +188,17 @@ def copyist_batches(sizes, length, seed):
         }
         for index, size in enumerate(sizes)
     ]
+
+
+def set_copyist_weights(model, seed):
+    """Give a `Copyist` weights with which it is right now and then; return them."""
+    generator = torch.Generator().manual_seed(seed)
+    weights = {
+        "linear.weight": 4 * torch.randn(10, 2, generator=generator),
+        "linear.bias": torch.tensor([0.6, 0.5, 0.4] + 7 * [-4.0]),
+    }
+    probe.load_state(model, weights)
+    return weights
 
 
 def _copy(weight, bias, batch):
@@ -214,9 +237,9 @@ _MISTAKES = {
 
 def _look(weight, bias, batch):
     logits = _copy(weight, bias, batch)
-    is_right = logits.argmax(dim=1) == batch["label"]
+    hits = batch["label"].eq(logits.max(dim=1).indices)
     loss = cross_entropy(logits, batch["label"])
-    counts = (int(is_right.sum()), int(is_right.all(dim=1).sum()), *is_right.shape)
+    counts = (int(hits.sum()), sum(bool(row.all()) for row in hits), *hits.shape)
     return loss, (loss.item(), *counts)
 
 

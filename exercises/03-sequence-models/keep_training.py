@@ -1,7 +1,7 @@
 """A training that keeps its state after every epoch and goes on where it was stopped. Given: read and use it.
 
 Nothing here knows what is trained: a function trains one epoch and gives its figures. Files, beside the
-notebook: `runs/NAME.pt` (state of a run that goes on), `runs/NAME.json` and `runs/NAME.safetensors` (record and
+notebook: `runs/NAME.pt` (state of a run that goes on), `runs/NAME.json` and `runs/NAME.safetensors` (record,
 weights of a finished one).
 """
 

@@ -1,4 +1,4 @@
-"""What the checks of `sentiment` share: reviews, models that read each review alone, known mistakes. Given."""
+"""What the checks of `sentiment` share: reviews, models that read each one alone, known mistakes. Given."""
 
 import numpy as np
 import torch
@@ -95,12 +95,15 @@ def read_alone(kind, weights, reviews, size, sigmoid=True):
     return torch.cat(said).numpy()
 
 
-@torch.no_grad()
+def _without_gradients(mistakes):
+    """Let every mistake be computed without gradients, whenever it is asked for."""
+    return {sentence: torch.no_grad()(compute) for sentence, compute in mistakes.items()}
+
+
 def lstm_mistakes(weights, reviews, layers):
     """Return what known mistakes give, each as a function without arguments."""
     ids = reviews[:, :, 0]
-    lengths = (ids != PAD).sum(dim=1)
-    rows = torch.arange(len(ids))
+    lengths = torch.count_nonzero(ids, dim=1)
 
     def states():
         return _run_lstm(weights, ids, layers)[0]
@@ -109,68 +112,78 @@ def lstm_mistakes(weights, reviews, layers):
         found = [_run_lstm(weights, row[row != PAD][None], layers) for row in ids]
         return _say(weights, torch.cat([pick(all_states, final) for all_states, final in found])).numpy()
 
-    return {
-        "the last state has read the padding: take the state after the last word": lambda: _say(
-            weights, states()[:, -1]
-        ).numpy(),
-        "the sigmoid is missing": lambda: read_alone("LSTMModel", weights, reviews, layers, sigmoid=False),
-        "the state one word too early was taken: the last word has the index n − 1": lambda: _say(
-            weights, states()[rows, (lengths - 2).clamp(min=0)]
-        ).numpy(),
-        "the state of the first layer was taken": lambda: alone(lambda _, final: final[0]),
-        "the state after the first word was taken": lambda: _say(weights, states()[:, 0]).numpy(),
-        "all states were averaged, padding included": lambda: _say(weights, states().mean(dim=1)).numpy(),
-        "all states were averaged; the task asks for the last one": lambda: alone(
-            lambda all_states, _: all_states.mean(dim=1)
-        ),
-        "the padding was read first, the review after it": lambda: _say(
-            weights,
-            _run_lstm(
+    return _without_gradients(
+        {
+            "the last state has read the padding: take the state after the last word": lambda: _say(
+                weights, states()[:, -1]
+            ).numpy(),
+            "the sigmoid is missing": lambda: read_alone(
+                "LSTMModel", weights, reviews, layers, sigmoid=False
+            ),
+            "the state one word too early was taken: the last word has the index n − 1": lambda: _say(
                 weights,
-                torch.stack([torch.cat([row[row == PAD], row[row != PAD]]) for row in ids]),
-                layers,
-            )[1][-1],
-        ).numpy(),
-    }
+                torch.stack([row[max(int(n) - 2, 0)] for row, n in zip(states(), lengths, strict=True)]),
+            ).numpy(),
+            "the state of the first layer was taken": lambda: alone(lambda _, final: final[0]),
+            "the state after the first word was taken": lambda: _say(weights, states()[:, 0]).numpy(),
+            "all states were averaged, padding included": lambda: _say(weights, states().mean(dim=1)).numpy(),
+            "all states were averaged; the task asks for the last one": lambda: alone(
+                lambda all_states, _: all_states.mean(dim=1)
+            ),
+            "the padding was read first, the review after it": lambda: _say(
+                weights,
+                _run_lstm(
+                    weights,
+                    torch.stack([torch.cat([row[row == PAD], row[row != PAD]]) for row in ids]),
+                    layers,
+                )[1][-1],
+            ).numpy(),
+        }
+    )
 
 
-@torch.no_grad()
 def attention_mistakes(weights, reviews, heads):
     """Return what known mistakes give, each as a function without arguments."""
     ids = reviews[:, :, 0]
-    is_padding = ids == PAD
-    n_words = (~is_padding).sum(dim=1, keepdim=True)
+    is_padding = ids.eq(PAD)
+    is_word = is_padding.logical_not().float()  # [B, T]
+    n_words = torch.count_nonzero(ids, dim=1)[:, None]  # [B, 1]
 
     def mixed(mask):
         return _attend(weights, ids, heads, mask)
 
     def masked_mean(outputs):
-        return outputs.masked_fill(is_padding[..., None], 0).sum(dim=1) / n_words
+        return torch.einsum("bte,bt->be", outputs, is_word) / n_words
 
-    return {
-        "padding is masked in the mean, but the words still attend to it: key_padding_mask": lambda: _say(
-            weights, masked_mean(mixed(None))
-        ).numpy(),
-        "the words do not attend to padding, but the mean still counts it": lambda: _say(
-            weights, mixed(is_padding).mean(dim=1)
-        ).numpy(),
-        "padding is masked nowhere": lambda: _say(weights, mixed(None).mean(dim=1)).numpy(),
-        "the sum leaves padding out, but is divided by all T positions": lambda: _say(
-            weights, mixed(is_padding).masked_fill(is_padding[..., None], 0).mean(dim=1)
-        ).numpy(),
-        "the outputs were added up, not averaged": lambda: _say(
-            weights, masked_mean(mixed(is_padding)) * n_words
-        ).numpy(),
-        "the sigmoid is missing": lambda: read_alone(
-            "AttentionModel", weights, reviews, heads, sigmoid=False
-        ),
-        "the output of the first word stands for the review": lambda: _say(
-            weights, mixed(is_padding)[:, 0]
-        ).numpy(),
-        "the attention was left out: the word vectors were averaged": lambda: _say(
-            weights, masked_mean(embedding(ids, weights["embedding.weight"]))
-        ).numpy(),
-    }
+    return _without_gradients(
+        {
+            "padding is masked in the mean, but the words still attend to it: key_padding_mask": lambda: _say(
+                weights, masked_mean(mixed(None))
+            ).numpy(),
+            "the words do not attend to padding, but the mean still counts it": lambda: _say(
+                weights, mixed(is_padding).mean(dim=1)
+            ).numpy(),
+            "padding is masked nowhere": lambda: _say(weights, mixed(None).mean(dim=1)).numpy(),
+            "the sum leaves padding out, but is divided by all T positions": lambda: _say(
+                weights, torch.einsum("bte,bt->be", mixed(is_padding), is_word) / ids.shape[1]
+            ).numpy(),
+            "the mask is turned round: True means leave out": lambda: _say(
+                weights, masked_mean(mixed(~is_padding))
+            ).numpy(),
+            "the outputs were added up, not averaged": lambda: _say(
+                weights, masked_mean(mixed(is_padding)) * n_words
+            ).numpy(),
+            "the sigmoid is missing": lambda: read_alone(
+                "AttentionModel", weights, reviews, heads, sigmoid=False
+            ),
+            "the output of the first word stands for the review": lambda: _say(
+                weights, mixed(is_padding)[:, 0]
+            ).numpy(),
+            "the attention was left out: the word vectors were averaged": lambda: _say(
+                weights, masked_mean(embedding(ids, weights["embedding.weight"]))
+            ).numpy(),
+        }
+    )
 
 
 def expect_probabilities(model, kind, weights, reviews, size):
