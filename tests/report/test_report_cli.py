@@ -11,6 +11,8 @@ from typing import Any
 import made_class
 import pytest
 from click.testing import CliRunner, Result
+from labgrade.collect.mapping import Record, format_record
+from labgrade.collect.model import Entry
 from labgrade.ipynb import format_notebook
 from labgrade.report import write_json
 from labs.cli import main
@@ -193,3 +195,21 @@ def test_report_similar_reads_answers_and_shows_both_texts(graded: Path) -> None
     wrong = _report(str(graded), "--similar", "--lab", "no-such-lab")
     assert wrong.exit_code == 2
     assert "no-lab" in wrong.stderr
+
+
+def test_report_with_a_roster_names_who_has_handed_in_nothing(graded: Path, tmp_path: Path) -> None:
+    """Names come from the roster and from what was collected; a member of a group is not absent."""
+    ids = [student for student, _, _ in made_class.student_ids(40)]
+    roster = tmp_path / "roster.csv"
+    lines = ["id,first name,last name", f"{ids[0]},Rosa,Ter", "zz1,Nobody,Seen", "zz2,Group,Member"]
+    roster.write_text("\n".join(lines), encoding="utf-8")
+    entry = Entry(ids[1], (ids[1], "zz2"), ids[1], "matched", names={ids[1]: "Uno", "zz2": "Due"}, late=True)
+    (graded / "collected.json").write_bytes(format_record(Record("moodle", "lab", (entry,))))
+    told = json.loads(_report(str(graded), "--roster", str(roster), "--json").stdout)
+    assert told["absent"] == ["zz1"]
+    assert told["late"] == [ids[1]]
+    page = (graded / "report.html").read_text(encoding="utf-8")
+    assert "Rosa Ter" in page
+    assert "Uno · Due" in page
+    assert "marked by the LMS" in page
+    assert _report(str(graded), "--roster", "nowhere.csv").exit_code == 2

@@ -27,6 +27,7 @@ Examples:
 @click.argument("target", required=False)
 @click.option("--course", metavar="DIR", help="An nbgrader course; TARGET is then the assignment.")
 @click.option("--out", metavar="FILE", help="Where the page goes. [default: report.html beside the results]")
+@click.option("--roster", metavar="CSV", help="Who is in the course, to name who has handed in nothing.")
 @click.option("--similar", is_flag=True, help="Also compare the students' answers with each other.")
 @click.option("--lab", metavar="LAB", default="", help="The lab, for --similar. [default: by its name]")
 @click.option("--open", "is_opened", is_flag=True, help="Open the page in the browser.")
@@ -36,6 +37,7 @@ def report(
     course: str | None,
     out: str | None,
     lab: str,
+    roster: str | None,
     *,
     similar: bool,
     is_opened: bool,
@@ -48,7 +50,9 @@ def report(
     Exit codes: 0 clean, 1 a person must look, 2 wrong usage, 3 environment.
     """
     try:
-        code = _report(target, course, out, lab if similar else None, is_opened=is_opened, as_json=as_json)
+        code = _report(
+            target, course, out, roster, lab if similar else None, is_opened=is_opened, as_json=as_json
+        )
     except GradeError as error:
         if as_json:
             fields = {"code": error.code, "message": error.message, "hint": error.hint, "where": error.where}
@@ -62,6 +66,7 @@ def _report(
     target: str | None,
     course: str | None,
     out: str | None,
+    roster: str | None,
     similar: str | None,
     *,
     is_opened: bool,
@@ -72,6 +77,7 @@ def _report(
     from labgrade.report.classview import view_class
     from labgrade.report.files import write_page
     from labgrade.report.parts import changes_part, compare_answers, similar_part
+    from labgrade.report.people import read_people
     from labgrade.report.place import find_class
     from labgrade.report.reading import read_results
     from labgrade.report.summary import format_similar, format_summary, summarise
@@ -80,7 +86,7 @@ def _report(
     page = Path(out) if out else place.folder / "report.html"
     results = read_results(place.results)
     book = read_gradebook(place.gradebook_url, results.lab)
-    view = view_class(results, book)
+    view = view_class(results, book, read_people(place.folder, Path(roster) if roster else None))
     parts = [part for part in [changes_part(place, results, book)] if part is not None]
     found = None
     if similar is not None:

@@ -177,7 +177,7 @@ def _counts(view: ClassView) -> dict[str, list[int]]:
     return {
         "person": view.positions(lambda one: one.needs_person),
         "open": view.positions(lambda one: bool(one.open_cells)),
-        "late": view.positions(lambda one: one.late_s > 0),
+        "late": view.positions(lambda one: one.is_late),
         "absent": view.positions(lambda one: one.absent),
         "missing": view.positions(lambda one: bool(one.missing)),
         "byhand": view.positions(lambda one: bool(one.by_hand)),
@@ -213,7 +213,7 @@ def _row(one: Standing, feedback: FeedbackLinks) -> list[Any]:
         "look": lambda: one.looks > 0,
         "failure": lambda: one.failures > 0,
         "open": lambda: one.open_cells > 0,
-        "late": lambda: one.late_s > 0,
+        "late": lambda: one.is_late,
         "absent": lambda: one.absent,
         "missing": lambda: bool(one.missing),
         "byhand": lambda: one.by_hand > 0,

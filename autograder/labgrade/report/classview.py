@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from labgrade.model import Finding, Severity
@@ -12,6 +12,7 @@ from labgrade.report.advice import advise
 from labgrade.report.book import Gradebook
 from labgrade.report.doubts import Doubt, find_doubt
 from labgrade.report.failures import FailureGroup, FailureGroups
+from labgrade.report.people import People
 from labgrade.report.questions import Question
 from labgrade.report.reading import ClassResults
 from labgrade.report.slow import SlowCell, Slowness, SlowTest
@@ -135,28 +136,33 @@ class _Findings:
         return sorted(made, key=lambda one: (_URGENCY.index(one.severity), -len(one.entries), one.code))
 
 
-def view_class(results: ClassResults, book: Gradebook | None) -> ClassView:
+def view_class(results: ClassResults, book: Gradebook | None, people: People | None = None) -> ClassView:
     """Walk through the results once and return all that the page shows.
 
     Args:
         results: of the class.
         book: what people wrote; None without a gradebook.
+        people: names, groups and the roster.
 
     Raises:
         UsageError: a submission in the results is damaged.
 
     """
-    known = book or Gradebook()
+    known, folk = book or Gradebook(), people or People()
     questions = results.questions
     by_place = {place: question.id for question in questions for place in question.cells}
     standings: list[Standing] = []
     failures, slowness, findings = FailureGroups(), Slowness(), _Findings()
     for position, result in enumerate(results):
-        standings.append(stand(result, questions, known))
+        standing = stand(result, questions, known)
+        name = standing.name or folk.names.get(result.student, "")
+        standings.append(replace(standing, name=name, marked_late=result.student in folk.late))
         failures.add(position, result, by_place)
         slowness.add(position, result)
         findings.add(position, result.student, result.findings)
-    standings.extend(absent_students(standings, questions, known))
+    absent = absent_students(standings, questions, known)
+    standings.extend([one for one in absent if one.student not in folk.members])
+    standings.extend(list(folk.absent(standings, questions)))
     return ClassView(
         lab=results.lab,
         about=results.about,

@@ -31,6 +31,7 @@ class Standing:
         handed_in: moment as it was handed in, "" if unknown.
         missing: notebooks of the lab that were not handed in.
         absent: nothing was handed in.
+        marked_late: the LMS marks it as late.
 
     """
 
@@ -47,6 +48,12 @@ class Standing:
     handed_in: str = ""
     missing: tuple[str, ...] = ()
     absent: bool = False
+    marked_late: bool = False
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it was late by the gradebook's due date, or is so marked by the LMS."""
+        return self.late_s > 0 or self.marked_late
 
     @property
     def total(self) -> float:

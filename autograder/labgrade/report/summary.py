@@ -87,7 +87,7 @@ def _summary(view: ClassView, page: Path) -> dict[str, Any]:
         "max_score": view.max_score,
         "need_person": [ids[position] for position in view.positions(lambda one: one.needs_person)],
         "open": [ids[position] for position in view.positions(lambda one: bool(one.open_cells))],
-        "late": [ids[position] for position in view.positions(lambda one: one.late_s > 0)],
+        "late": [ids[position] for position in view.positions(lambda one: one.is_late)],
         "absent": [ids[position] for position in view.positions(lambda one: one.absent)],
         "findings": [
             {
