@@ -18,6 +18,7 @@ from labgrade.clearing import COVER
 from labgrade.ipynb import format_notebook
 from labgrade.lab import Lab
 from labgrade.model import Severity
+from labgrade.pages.formgrader import write_settings
 from labgrade.result import GradedSubmission, NotebookStatus
 
 Notebook = dict[str, Any]
@@ -265,6 +266,7 @@ def test_generate_feedback_works_on_our_notebooks_and_shows_no_hidden_test(
     for path in (out / "autograded").iterdir():
         if path.name not in ("right", "fails_hidden"):
             shutil.rmtree(path)
+    write_settings(out)  # as `labs grade --out` does
     run_nbgrader(out, "generate_feedback", "ps1")
     pages = {path.parent.parent.name: path.read_text() for path in out.glob("feedback/*/ps1/numbers.html")}
     assert set(pages) == {"right", "fails_hidden"}
