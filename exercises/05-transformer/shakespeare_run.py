@@ -148,7 +148,8 @@ def train(settings, train_sequences, valid_sequences, path, *, run="", report=pr
 
     Args:
         settings: `model` (arguments of `Transformer`), `epochs`, `batch_size`, `learning_rate` (the highest),
-            `weight_decay`, `schedule` ("one cycle" or "constant") and `seed`.
+            `weight_decay`, `schedule` ("one cycle" or "constant") and `seed`. If the length of the cycle was
+            changed on the way, `planned_epochs` has it for every epoch.
         train_sequences: [N, n + 1] int64.
         valid_sequences: the same of other plays.
         path: of the weights, ending in `.safetensors`; record and state of the run lie beside it.
@@ -196,12 +197,13 @@ def train(settings, train_sequences, valid_sequences, path, *, run="", report=pr
     history, mask = record["epochs"], causal_mask(train_sequences.shape[1] - 1)
     for epoch in range(len(history), settings["epochs"]):
         started = time.process_time()
+        planned = settings.get("planned_epochs", [settings["epochs"]] * settings["epochs"])[epoch]
         order = torch.randperm(len(train_sequences))
         batches = order.split(settings["batch_size"])
         model.train()
         total = 0.0
         for step, rows in enumerate(progress(batches, f"epoch {epoch + 1}")):
-            share = (epoch + step / len(batches)) / settings["epochs"]
+            share = (epoch + step / len(batches)) / planned
             factor = one_cycle(share) if settings["schedule"] == "one cycle" else 1.0
             for group in optimizer.param_groups:
                 group["lr"] = settings["learning_rate"] * factor
@@ -224,7 +226,12 @@ def train(settings, train_sequences, valid_sequences, path, *, run="", report=pr
         if figures["valid"] == min(entry["valid"] for entry in history):
             save_weights(model, path)
         best = min(history, key=lambda entry: entry["valid"])
-        record["result"] = {"valid perplexity": best["valid"], "best epoch": best["epoch"]}
+        record["result"] = {
+            "valid perplexity": best["valid"],
+            "best epoch": best["epoch"],
+            "valid perplexity at the end": figures["valid"],
+            "train perplexity at the end": figures["train"],
+        }
         record["machine"] = describe_machine()
         text = json.dumps(record, indent=1) + "\n"
         write_atomically(record_path, lambda name, text=text: Path(name).write_text(text, encoding="utf-8"))
@@ -252,7 +259,8 @@ SHAKESPEARE = {
         "n_layers": 3,
         "dropout": 0.0,
     },
-    "epochs": 4,
+    "epochs": 2,
+    "planned_epochs": [4, 3],  # how many epochs the cycle was planned for: the run was shortened on the way
     "batch_size": 16,
     "learning_rate": 2e-3,
     "weight_decay": 0.05,

@@ -161,7 +161,7 @@ print(f"{'PyTorch counts for one':<36} {sum(p.numel() for p in layer.parameters(
 # #!TAG ANSWER dense-layers points=1
 # #!TAG HWBEGIN
 # #!MSG *Your answer here.*
-# **Model answer.** Between blocks: yes. All have the same *form*, $512 \to 2048 \to 512$ with a ReLU, and each has *weights of its own*, as the paper says in section 3.3: "different parameters from layer to layer". The figure shows one block and "$N \times$", which means $N$ blocks and not one block applied $N$ times. Between positions of the same block: no. The same two maps are applied to every position by itself; it could be written as two convolutions with kernel size 1. That is why the number of parameters does not depend on $n$. (Sharing the weights between blocks is possible and was done later, in the Universal Transformer and in ALBERT; then a block *is* applied $N$ times.)
+# **Model answer.** Between blocks: yes. All have the same *form*, $512 \to 2048 \to 512$ with a ReLU, and each has *weights of its own*, as section 3.3 of the paper says. The figure shows one block and "$N \times$", which means $N$ blocks and not one block applied $N$ times. Between positions of the same block: no. The same two maps are applied to every position by itself; it could be written as two convolutions with kernel size 1. That is why the number of parameters does not depend on $n$. (Sharing the weights between blocks is possible and was done later, in the Universal Transformer and in ALBERT; then a block *is* applied $N$ times.)
 #
 # **Marking.** ½ point: same shape, own weights in each block. ½ point: the same weights at all positions of a block. "They are the same" without the distinction between form and weights: 0.
 # #!TAG HWEND
