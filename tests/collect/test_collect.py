@@ -418,6 +418,7 @@ def test_collect_empty_and_missing_downloads_are_diagnostics(
     cases: list[tuple[Path, CollectOptions, Path, str]] = [
         (tmp_path / "none.zip", CollectOptions(), out, "no-archive"),
         (make_zip({}, "empty.zip"), CollectOptions(), out, "no-submissions"),
+        (make_zip({}, "one.ipynb"), CollectOptions(), out, "no-archive"),
         (tmp_path, CollectOptions(), out, "out-inside"),
         (make_zip(MOODLE), CollectOptions(layout="wrong"), out, "layout"),
         (make_zip(MOODLE), CollectOptions(time_zone="Mars/Olympus"), out, "time-zone"),

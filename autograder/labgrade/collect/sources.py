@@ -87,6 +87,13 @@ def open_source(path: Path) -> Iterator[Source]:
     if path.is_dir():
         yield FolderSource(path, MAX_MEMBERS)
         return
+    if path.suffix == ".ipynb" and path.is_file():
+        raise UsageError(
+            "no-archive",
+            "this is a notebook, not a download",
+            "put it into a folder as STUDENT.ipynb, and name the folder",
+            str(path),
+        )
     try:
         file = open(path, "rb")  # noqa: SIM115 (closed below)
     except FileNotFoundError as error:
