@@ -1293,8 +1293,8 @@ def stack_of_torch(norm_first, B, n, V=13, d=8, h=2, hidden=10, n_layers=3, seed
     nn.init.normal_(norm.weight, mean=1.0, std=0.3, generator=dice(seed))
     state = {"embedding.weight": embedding}
     parts = {"output": output, **({"norm": norm} if norm_first else {})}
-    for name, part in parts.items():
-        state |= {f"{name}.{kind}": number for kind, number in probe.parameters(part).items()}
+    for part in parts:
+        state |= {f"{part}.{kind}": number for kind, number in probe.parameters(parts[part]).items()}
     for number, layer in enumerate(layers):
         for name, weights in state_of_block(layer).items():
             state[f"blocks.{number}.{name}"] = weights

@@ -207,9 +207,9 @@ def train(settings, train_sequences, valid_sequences, path, *, run="", report=pr
             factor = one_cycle(share) if settings["schedule"] == "one cycle" else 1.0
             for group in optimizer.param_groups:
                 group["lr"] = settings["learning_rate"] * factor
-            batch = train_sequences[rows]  # [B, n + 1]
-            logits = model(batch[:, :-1], mask)  # [B, n, V]
-            loss = functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
+            chosen = train_sequences[rows]  # [B, n + 1]
+            guesses = model(chosen[:, :-1], mask).flatten(0, 1)  # [B * n, V]
+            loss = functional.cross_entropy(guesses, chosen[:, 1:].flatten())
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
