@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "feedback"))
 from handmade_class import make_lab, write_submission
 from hostile_outputs import RUN
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
 TIMEOUT_MS = 60_000
 ONLY_FORMGRADER = {
@@ -37,7 +37,7 @@ ONLY_FORMGRADER = {
         False,
     ),
 }
-COMMENT = 'Good, but *why* twice? See <b>page 3</b>, "Doubling"; compare, and repeat.'
+COMMENT = 'Right: *twice* is the word. What of `x < 0`? See "Doubling", page 3; compare, & tell me.'
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def formgrader(tmp_path: Path) -> Iterator[Callable[[Path], str]]:
                 subprocess.Popen(command, cwd=folder, env=environment, stdout=file, stderr=subprocess.STDOUT)
             )
         url = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 180
         while time.monotonic() < deadline and running[-1].poll() is None:
             try:
                 with urllib.request.urlopen(f"{url}/api/status", timeout=5):
@@ -137,8 +137,10 @@ def _give(page: Page, url: str, submission: str, points: str, comment: str) -> N
     expect(page.locator("table tbody tr")).to_have_count(2, timeout=TIMEOUT_MS)
     page.locator(f"table a[href*='{submission}']").first.click()
     expect(page.locator("#why")).to_be_visible(timeout=TIMEOUT_MS)
-    # The fields are filled from the gradebook once the page is there; what is typed earlier is lost.
-    page.wait_for_load_state("networkidle")
+    # Formgrader fills a field from the gradebook, and only then hears what is typed into it.
+    expect(page.locator("#why")).to_have_class(re.compile("needs_manual_grade"), timeout=TIMEOUT_MS)
+    expect(page.locator("#why-comment")).to_have_attribute("placeholder", re.compile("."), timeout=TIMEOUT_MS)
+    expect(page.locator("#plot")).to_have_class(re.compile("needs_manual_grade"), timeout=TIMEOUT_MS)
     _type(page, "#why", points, "/api/grade/")
     _type(page, "#why-comment", comment, "/api/comment/")
     _type(page, "#plot", "2", "/api/grade/")
@@ -146,7 +148,9 @@ def _give(page: Page, url: str, submission: str, points: str, comment: str) -> N
 
 def _type(page: Page, field: str, text: str, saved_at: str) -> None:
     """Fill a field and leave it, and wait until it is saved."""
-    with page.expect_response(lambda answer: saved_at in answer.url and answer.request.method == "PUT"):
+    with page.expect_response(
+        lambda answer: saved_at in answer.url and answer.request.method == "PUT", timeout=TIMEOUT_MS
+    ):
         page.fill(field, text)
         page.keyboard.press("Tab")
 
@@ -188,7 +192,8 @@ def test_points_and_comment_from_formgrader_are_in_feedback_and_export(
     assert "so far" not in after
     assert "2.5 / 3" in after
     assert "A person gave these points." in after
-    assert "Good, but why twice? See &lt;b&gt;page 3&lt;/b&gt;" in after
+    assert "Right: twice is the word. What of x &lt; 0 ?" in after
+    keep_picture(browser, graded / "feedback" / "ada.html")
     assert "2.5 / 3" not in feedback("blaise")
 
     exported = graded / "export"
@@ -200,3 +205,14 @@ def test_points_and_comment_from_formgrader_are_in_feedback_and_export(
     assert float(rows["ada"]["why"]) == 2.5
     assert float(rows["ada"]["total"]) == 10.5
     assert rows["blaise"]["total"] == ""
+
+
+def keep_picture(browser: Browser, path: Path) -> None:
+    """Keep a picture of the graded answer for the documents when asked to (`LABS_SCREENSHOTS=1`)."""
+    if os.environ.get("LABS_SCREENSHOTS") == "1":
+        page = browser.new_page(viewport={"width": 800, "height": 600})
+        page.goto(path.as_uri())
+        images = Path(__file__).resolve().parents[2] / "docs" / "images"
+        part = page.locator("section.question", has=page.locator(".comment"))
+        part.first.screenshot(path=images / "feedback-answer.png")
+        page.close()

@@ -307,6 +307,22 @@ def test_feedback_disk_that_takes_no_page_leaves_the_old_one_whole(
     assert made.page("ada") == before
 
 
+def test_feedback_old_page_that_cannot_be_removed_is_told(
+    made: GradedClass, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that is no longer current and cannot be removed ends the command with a diagnosis."""
+    assert _run(str(made.folder)).exit_code == 0
+    (made.folder / "feedback" / "gone.html").write_text(made.page("ada"))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    done = _run(str(made.folder))
+    assert done.exit_code == 3
+    assert "gone.html: feedback-folder an old page cannot be removed: Permission denied" in done.stderr
+
+
 def test_feedback_in_a_course_uses_its_folders(made: GradedClass, tmp_path: Path) -> None:
     """`--course` reads `.labs/ASSIGNMENT/results.json`, the course's gradebook and autograded folder."""
     course = tmp_path / "course"

@@ -258,9 +258,14 @@ def _remove_stale(folder: Path, keep: set[str], only: set[str]) -> list[str]:
         student = path.name.removesuffix(".html")
         if student in keep or (only and student not in only) or path.is_symlink():
             continue
-        with path.open("rb") as file:
-            is_ours = f'content="{GENERATOR}"'.encode() in file.read(4096)
-        if is_ours:
-            path.unlink()
-            removed.append(path.name)
+        try:
+            with path.open("rb") as file:
+                is_ours = f'content="{GENERATOR}"'.encode() in file.read(4096)
+            if is_ours:
+                path.unlink()
+                removed.append(path.name)
+        except OSError as error:
+            raise MachineError(
+                "feedback-folder", f"an old page cannot be removed: {error.strerror}", where=str(path)
+            ) from error
     return removed
