@@ -12,11 +12,9 @@ import click
 from labgrade.confine import Level
 from labgrade.errors import UsageError
 from labgrade.job import JobPlan, JobSummary
-from labgrade.pages.formgrader import write_settings
 from labgrade.progress import JsonListener
 from labgrade.regrade import Earlier, GradeDiff, compare_results, format_diff
 from labgrade.regrade.diff import to_builtins
-from labgrade.regrade.page import render_diff_page
 from labgrade.regrade.text import headline
 from labgrade.report import format_table, read_results, write_csv, write_json
 from labgrade.report.book import read_gradebook
@@ -53,8 +51,10 @@ def close_job(plan: JobPlan, summary: JobSummary, events: JsonListener | None, *
     about: dict[str, Any] = {"sandbox": summary.level, "tests": plan.tests, "stopped": summary.stopped}
     write_json(path, spec, walk(), about=about | {"carried": len(carried)}, findings=plan.findings)
     write_csv(plan.folder / "grades.csv", spec, walk())
-    if plan.folder == plan.course.root:  # a course has settings of its own
-        write_settings(plan.folder)
+    if plan.folder == plan.course.root and not (plan.folder / "nbgrader_config.py").exists():
+        from labgrade.pages.formgrader import write_settings  # brings the libraries of pages: only once
+
+        write_settings(plan.folder)  # a course has settings of its own
     diff = _compare(plan, earlier, walk()) if summary.graded else None
     earlier.close(keep=bool(diff and diff.changes))
     if diff is not None and diff.changes:
@@ -138,6 +138,8 @@ def close_trial(plan: JobPlan, summary: JobSummary, events: JsonListener | None,
 
 def write_diff(folder: Path, diff: GradeDiff, prefix: str = "") -> None:
     """Write a comparison as JSON and as a page."""
+    from labgrade.regrade.page import render_diff_page  # templates: 0.15 s that most jobs do not need
+
     front = f"{prefix}-" if prefix else ""
     write_page(folder / f"{front}{DIFF_NAME}", json.dumps(to_builtins(diff), ensure_ascii=False) + "\n")
     write_page(folder / f"{front}{DIFF_PAGE}", render_diff_page(diff))
