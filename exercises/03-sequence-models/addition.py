@@ -643,7 +643,7 @@ class DigitEncoder(nn.Module):
 # >
 # > The tests look at: equality with the same layers applied one image after the other; sums that are not mixed up with each other; other lengths, batches and sizes; one sum alone; gradients.
 #
-# **What goes wrong here?** The LSTM gives $[B, L, 2H]$ and the linear map $[B, L, 10]$. `nn.CrossEntropyLoss` wants the classes on the second axis, $[B, 10, L]$. A colleague writes `logits.reshape(B, 10, L)`. It runs, and the loss stays near 2.2.
+# **What goes wrong here?** The LSTM gives $[B, L, 2H]$ and the linear map $[B, L, 10]$. `nn.CrossEntropyLoss` wants the classes on the second axis, $[B, 10, L]$. A colleague writes `logits.reshape(B, 10, L)`. It runs, and the loss hardly falls.
 #
 # <details>
 # <summary>Answer</summary>
@@ -676,7 +676,7 @@ class DigitEncoder(nn.Module):
 # <details>
 # <summary>Common mistakes</summary>
 #
-# - **One number twice.** `encode(num_1)` on both sides trains, and ends at about one right sum in a hundred.
+# - **One number twice.** With `encode(num_1)` on both sides the model trains, and can only guess the second summand.
 # - **Joined along the wrong axis.** With `dim=1` the two numbers stand one after the other: $2L$ places.
 # - **A softmax at the end.** `nn.CrossEntropyLoss` has it built in.
 #
@@ -1027,9 +1027,9 @@ for step in range(profile.pick(quick=20, full=60)):
 #
 # ## The training
 #
-# A plain version of this training, constant learning rate, no batch normalisation, the same images in every epoch, stood at about 90 % of the sums after twelve epochs. What we changed, and why:
+# A plain version, with a constant learning rate, no batch normalisation and the same images in every epoch, stood at about 90 % of the sums after twelve epochs in a trial. What we changed, and why:
 #
-# - **Batch normalisation** in the encoder. Without it the first epochs pass with little progress, because an encoder that says nothing yet gives the LSTM nothing to learn from, and the other way round.
+# - **Batch normalisation** in the encoder. At the beginning, an encoder that says nothing gives the LSTM nothing to learn from, and the other way round; with all channels at mean 0 and variance 1 both get gradients of a useful size from the first step on.
 # - **New handwriting in each epoch.** `draw_images` gives the 20,000 sums other images; over the epochs the encoder sees all 60,000 digits, several times.
 # - **Small shifts.** In each batch the images are moved by up to two pixels. A digit that stands two pixels further to the left is the same digit.
 # - **A falling learning rate.** At a constant rate the weights keep jumping around the optimum. The last epochs, at a small rate, bring the largest part of what is missing to the end: look at the curve.

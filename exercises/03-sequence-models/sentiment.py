@@ -676,7 +676,7 @@ plots.Plot(
 #
 # </details>
 #
-# **What goes wrong here?** The model below trains, its loss falls slowly, and with reviews cut to 250 words it stays for epochs near the level of guessing. "I have set `padding_idx`, so padding is ignored", says its author.
+# **What goes wrong here?** The model below runs, trains, and says something else of the same review when a longer one stands beside it. "I have set `padding_idx`, so padding is ignored", says its author.
 #
 # ```text
 # vectors = self.embedding(ids)                # padding_idx=0
@@ -724,7 +724,7 @@ for way in (packed, gathered):
 # <details>
 # <summary>Expected output</summary>
 #
-# A difference near $10^{-8}$, and on a CPU about 0.75 s for `packed` against 0.05 s for `gathered`: without packing, PyTorch runs the whole sequence in one optimised call, and backwards likewise. The steps on padding are computed in vain, but as `make_batches` puts reviews of similar length together there are few of them. On a GPU the two are about equally fast.
+# A difference near $10^{-8}$, and on a CPU about 0.75 s for `packed` against 0.05 s for `gathered`: without packing, PyTorch runs the whole sequence in one optimised call, and backwards likewise. The steps on padding are computed in vain, but as `make_batches` puts reviews of similar length together there are few of them.
 #
 # </details>
 #
@@ -776,7 +776,7 @@ for way in (packed, gathered):
 # - **The last column.** `outputs[:, -1]` and `final[-1]` are states after the padding.
 # - **Off by one.** The last of $n$ words has the index $n - 1$.
 # - **No sigmoid.** The loss of this notebook, `nn.BCELoss`, wants probabilities. (In other projects take logits with `nn.BCEWithLogitsLoss`, which is safer for large numbers.)
-# - **A loop over reviews.** It is right, and takes 32 times as long.
+# - **A loop over reviews.** It is right, and slow: 32 runs of the LSTM for each batch.
 #
 # </details>
 
@@ -1008,19 +1008,19 @@ def test_prepare_optimizer_is_adam_with_the_learning_rate_asked_for():
 #
 # `WordWeights` is a third, tiny model: each word has one weight, the mean of the weights decides. It trains in seconds, and the check uses it to try your loop; leave it as it is.
 #
-# **What goes wrong here?** Two loops report a training loss. One says 0.0216 for a model that guesses, the other 0.68 where it should be 0.6931. What does each of them compute?
+# **What goes wrong here?** A model that guesses has the loss $\ln 2 = 0.693$. One loop reports 0.0217 for it. Another one has seven reviews in batches of three, with the mean losses 0.2, 0.2 and 1.4, and reports 0.6. What do they compute, and what is right?
 #
 # ```text
-# total += loss(p, labels).item()                      # for every batch of 32
+# total += loss(p, labels).item()                      # for every batch
 # ...
-# first = total / len(dataset)                         # 0.0216
-# second = total / len(batches)                        # 0.68
+# first = total / len(dataset)
+# second = total / len(batches)
 # ```
 #
 # <details>
 # <summary>Answer</summary>
 #
-# `loss` gives the *mean* over a batch. The first loop divides a sum of $\lceil N/32 \rceil$ means by $N$: a loss that is 32 times too small, $0.6931/32 = 0.0217$, and that changes with the size of the batch, so that runs cannot be compared. The second is right as long as all batches are equally large. But 22,500 reviews in batches of 32 leave a last one of 4, and its reviews count 8 times as much as the others; with small data sets that shows. Multiply each mean by the size of its batch, and divide by the number of reviews.
+# `loss` gives the *mean* over a batch. The first loop divides a sum of $\lceil N/32 \rceil$ means by $N$: a loss that is 32 times too small, $0.693/32 = 0.0217$, and that changes with the size of the batch, so that runs cannot be compared. The second is right as long as all batches are equally large. Here the last batch is a single review, and counts as much as three others: $(0.2 + 0.2 + 1.4)/3 = 0.6$. Multiply each mean by the size of its batch and divide by the number of reviews: $(3 \cdot 0.2 + 3 \cdot 0.2 + 1.4)/7 = 0.371$.
 #
 # </details>
 #
@@ -1046,7 +1046,7 @@ def test_prepare_optimizer_is_adam_with_the_learning_rate_asked_for():
 # - `model.train()` before the first half, `model.eval()` before the second: dropout is on in one and off in the other. `train` has to switch back at the beginning of each epoch.
 # - The order of a step: gradients to zero, predict, loss, `backward`, `step`.
 # - `loss(p, labels).item() * len(labels)` is the sum of the losses of a batch.
-# - `torch.no_grad()` around measuring saves half of the time.
+# - `torch.no_grad()` around measuring saves time and memory: nothing is kept for gradients.
 # - Batches go to the device of the model: `reviews.to(device)`.
 #
 # </details>
@@ -1669,7 +1669,7 @@ with torch.no_grad():
 # %% [markdown]
 # # 7. Beyond the bag of words
 #
-# Both readers have cost minutes, and on 250 words they are about as good as counting words, which takes seconds. What do they lack? Three things, each measured on the validation part:
+# Both readers have cost minutes, and counting words takes seconds. To leave the bag of words clearly behind, three things come to mind:
 #
 # 1. **The rest of the review.** The bag of words sees all words. Most reviews have fewer than 400; from here on we keep that many.
 # 2. **Order, cheaply.** The attention model has no positions: "not good, bad" and "not bad, good" are the same to it. A vector for each **pair** of neighbouring words repairs the most important part of this: "not good" gets a vector of its own. There are far more pairs than words, so pairs share 16,384 vectors, by a hash: some collide, and training lives with it. (Wang and Manning, 2012, showed how much pairs do for bags of words; Joulin et al., 2017, put hashed pairs into a mean of vectors.)
@@ -1793,7 +1793,7 @@ plots.Plot(
 # #!TAG HWBEGIN
 # #!MSG *Your answer here: about ten sentences.*
 #
-# 1\. Overfitting begins where the validation loss stops falling while the training loss goes on falling. With a constant learning rate this happens after two to four epochs; the validation loss is where one sees it first. After that the model gets surer, also where it is wrong: each wrong answer with $p$ near 0 or 1 costs much more than one near one half, so the mean loss rises. The accuracy only asks on which side of 0.5 an answer lies. As long as as many answers cross to the right side as to the wrong one, it stays, although the probabilities get worse. Remedies: stop at the best validation loss, drop numbers and words, a smaller model, a falling learning rate, more data.
+# 1\. Overfitting begins where the validation loss stops falling while the training loss goes on falling. In our run of the attention model the validation loss is lowest after the first epoch (0.283) and rises to 0.382 after the fifth, while the validation accuracy stays between 0.888 and 0.894: one sees it first in the validation loss. After that the model gets surer, also where it is wrong: each wrong answer with $p$ near 0 or 1 costs much more than one near one half, so the mean loss rises. The accuracy only asks on which side of 0.5 an answer lies. As long as as many answers cross to the right side as to the wrong one, it stays, although the probabilities get worse. Remedies: stop at the best validation loss, drop numbers and words, a smaller model, a falling learning rate, more data.
 #
 # 2\. Each measured accuracy is the true quality of a version plus luck: on 25,000 reviews and at an accuracy of 0.87 the standard deviation of the luck is $\sqrt{0.87 \cdot 0.13 / 25000} = 0.0021$. The best of 40 is best partly because it was lucky, and its luck is reported as quality; with 40 equally good versions one expects the best to be about two standard deviations, 0.4 to 0.5 points, too high. The test part has become part of the training. The friend should compare the versions on a validation part, choose one, and measure only this one on the test part, once.
 #
@@ -1807,7 +1807,8 @@ plots.Plot(
 # 2. Most reviews have an opinion in their last sentences. An LSTM that reads backwards would see them first, and forget them first. Would a bidirectional one help, and what should then be taken as "the last state"?
 # 3. Word dropout replaces words by the unknown one. Why is this better for rare words than dropping numbers of their vectors?
 # 4. Attention over $T$ words needs $T^2$ scores for each head. With 400 words and a batch of 32 these are 20 million numbers for each layer. What could be left out without loss for this task? (The notebook `self_attention` has one answer.)
-# 5. The reviews of one film never stand in both parts. What would happen to the test accuracy if they did?
+# 5. In section 1 we compared three cuts on the test part, and then took the better end. Is that tuning on the test part? How much can it have helped, at most?
+# 6. The reviews of one film never stand in both parts. What would happen to the test accuracy if they did?
 #
 # **Bonus track** (no points). Average the probabilities of the three models. Is the mean better than the best of them? Look first at how often two of them are wrong on the same review, then guess, then measure, on the validation part.
 #
