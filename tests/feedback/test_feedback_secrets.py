@@ -220,8 +220,15 @@ def test_hidden_lines_of_lab_02_are_in_no_page_and_no_notebook(tmp_path: Path) -
             assert [line for line in secret if line in page.hidden and line in together] == []
 
 
-@pytest.mark.parametrize("mark", ["BEGIN HIDDEN TESTS", "SECRET FROM HERE"])
-def test_hidden_lines_are_known_whatever_marks_the_course_uses(graded: Make, mark: str) -> None:
+@pytest.mark.parametrize(
+    ("old", "mark"),
+    [
+        ("BEGIN HIDDEN TESTS", "BEGIN HIDDEN TESTS"),
+        ("BEGIN HIDDEN TESTS", "SECRET FROM HERE"),
+        ("END HIDDEN TESTS", "SECRET UP TO HERE"),
+    ],
+)
+def test_hidden_lines_are_known_whatever_marks_the_course_uses(graded: Make, old: str, mark: str) -> None:
     """A graded folder does not hold the course's marks: what notebooks do not show is hidden too."""
     import sqlite3
     from contextlib import closing
@@ -230,9 +237,7 @@ def test_hidden_lines_are_known_whatever_marks_the_course_uses(graded: Make, mar
         {"eve": Student(tests=(PUBLIC,), outputs={"double": [stream(f"quoted: {CANARY}_value = half(7)")]})}
     )
     with closing(sqlite3.connect(made.folder / "gradebook.db")) as book, book:
-        changed = book.execute(
-            "UPDATE source_cell SET source = replace(source, 'BEGIN HIDDEN TESTS', ?)", (mark,)
-        )
+        changed = book.execute("UPDATE source_cell SET source = replace(source, ?, ?)", (old, mark))
         assert changed.rowcount
     # The autograded notebook has covered the line already; an older one, or nbgrader's own, has not.
     path = made.notebook("eve")

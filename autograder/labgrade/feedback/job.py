@@ -2,58 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import os
-import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
-from labgrade.clearing import ClearingRules
 from labgrade.errors import MachineError, UsageError
-from labgrade.feedback.building import Material, build_page
-from labgrade.feedback.margins import Margins, read_margins
-from labgrade.feedback.modules import StudentModule, read_module
-from labgrade.feedback.notebook import NotebookCell, NotebookDamagedError, read_autograded
+from labgrade.feedback.building import build_page
+from labgrade.feedback.gathering import ClassMaterial, Trouble
 from labgrade.feedback.page import GENERATOR, render_page
-from labgrade.feedback.secrets import Secrets, lines_of
-from labgrade.pages.images import MAX_BYTES, make_address
-from labgrade.report.book import Gradebook, read_gradebook
 from labgrade.report.files import write_page
 from labgrade.report.place import ClassPlace
 from labgrade.report.reading import ClassResults, read_results
-from labgrade.report.standing import stand
-from labgrade.result import GradedSubmission, NotebookStatus
+from labgrade.result import GradedSubmission
 
 __all__ = ["FeedbackSummary", "Trouble", "write_feedback"]
-
-_KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif"}
-_AGAIN = "run the same `labs grade` again: it makes the file anew and grades nobody else twice"
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why a student has no page.
-
-    Args:
-        student: id.
-        where: path.
-        code: stable name.
-        message: one sentence.
-        hint: what to do.
-
-    """
-
-    student: str
-    where: str
-    code: str
-    message: str
-    hint: str = _AGAIN
-
-    def __str__(self) -> str:
-        """Return ``where: CODE message`` and the hint on a line of its own."""
-        return f"{self.where}: {self.code} {self.message}\nhint: {self.hint}"
 
 
 @dataclass(slots=True)
@@ -97,7 +59,7 @@ def write_feedback(
 
     """
     results = read_results(place.results)
-    job = _Job(place, results)
+    material = ClassMaterial(place, results)
     folder = out or place.feedback
     summary = FeedbackSummary(folder, results.lab)
     chosen = _choose(results, students)
@@ -109,7 +71,7 @@ def write_feedback(
         ) from error
     for result in chosen:
         path = folder / f"{result.student}.html"
-        trouble = job.write(result, path)
+        trouble = _write_page(material, results, result, path)
         if trouble is None:
             summary.written.append(result.student)
         else:
@@ -137,118 +99,16 @@ def _choose(results: ClassResults, students: Sequence[str]) -> Iterator[GradedSu
     return (result for result in results if not students or result.student in students)
 
 
-class _Job:
-    """What the pages of one class share."""
-
-    def __init__(self, place: ClassPlace, results: ClassResults) -> None:
-        self._place = place
-        self._results = results
-        self._folder_of = place.autograded_of(results.lab)
-        book = read_gradebook(place.gradebook_url, results.lab)
-        if book is None:
-            raise MachineError(
-                "no-gradebook",
-                "there is no gradebook with this lab: points and comments that people gave are in it",
-                _AGAIN,
-                place.gradebook_url,
-            )
-        self._book: Gradebook = book
-        self._margins: Margins = read_margins(place.gradebook_url, results.lab)
-
-    def write(self, result: GradedSubmission, path: Path) -> Trouble | None:
-        """Write one page; say why not where the student's own files are the reason."""
-        if Path(result.student).name != result.student or result.student in ("", ".", ".."):
-            return Trouble(
-                result.student, str(self._results.path), "student-id", "the id cannot be the name of a file"
-            )
-        folder = self._folder_of(result.student)
-        submission = self._book.submissions.get(result.student)
-        if submission is None:
-            return Trouble(
-                result.student,
-                self._place.gradebook_url,
-                "feedback-not-in-gradebook",
-                f"the gradebook has no submission of '{result.student}'",
-            )
-        notebooks: dict[str, list[NotebookCell]] = {}
-        for notebook in result.notebooks:
-            if notebook.status is NotebookStatus.GRADED:
-                source = folder / f"{notebook.name}.ipynb"
-                try:
-                    notebooks[notebook.name] = read_autograded(source)
-                except NotebookDamagedError as fault:
-                    return Trouble(
-                        result.student,
-                        str(source),
-                        "feedback-notebook",
-                        f"the autograded notebook is damaged: {fault}",
-                    )
-        material = Material(
-            result=result,
-            standing=stand(result, self._results.questions, self._book),
-            grades=submission.grades,
-            remarks=self._margins.remarks.get(result.student, {}),
-            notebooks=notebooks,
-            modules=self._modules(folder),
-            find_image=lambda name: _find_image(folder, name),
-        )
-        page = build_page(self._results.lab, self._results.questions, material, self._secrets)
-        write_page(path, render_page(page))
-        return None
-
-    def _modules(self, folder: Path) -> list[StudentModule]:
-        names = self._results.about.get("student_files", [])
-        found = (read_module(folder, name) for name in names if isinstance(name, str))
-        return [module for module in found if module is not None]
-
-    @cached_property
-    def _secrets(self) -> Secrets:
-        """Lines of the tests that students did not get, by the course's marks and by what notebooks show."""
-        rules: ClearingRules = self._place.course.rules
-        public: set[str] = set()
-        hidden: set[str] = set()
-        shown = self._shown_tests()
-        for cell, source in self._margins.sources.items():
-            visible = lines_of(rules.clear_hidden(source)) & lines_of(shown.get(cell, source))
-            public |= visible
-            hidden |= lines_of(source) - visible
-        for result in self._results:
-            public |= {
-                test.title for notebook in result.notebooks for cell in notebook.cells for test in cell.tests
-            }
-            break
-        return Secrets(hidden - public, public)
-
-    def _shown_tests(self) -> Mapping[tuple[str, str], str]:
-        """Return the tests as an autograded notebook shows them, whatever marks the lab's own course uses."""
-        shown: dict[tuple[str, str], str] = {}
-        missing = {notebook for notebook, _ in self._margins.sources}
-        for result in self._results:
-            if not missing:
-                break
-            for name in sorted(missing):
-                try:
-                    cells = read_autograded(self._folder_of(result.student) / f"{name}.ipynb")
-                except NotebookDamagedError:
-                    continue  # the next student's will do
-                missing.discard(name)
-                shown.update({(name, cell.grade_id): cell.source for cell in cells if cell.grade_id})
-        return shown
-
-
-def _find_image(folder: Path, name: str) -> str | None:
-    """Return the address of a picture of the submission; None if it is none, or lies elsewhere."""
-    path = Path(os.path.normpath(folder / name))
-    kind = _KINDS.get(path.suffix.lower())
-    if kind is None or not path.is_relative_to(folder) or "\0" in name:
-        return None
-    try:
-        if not stat.S_ISREG(path.lstat().st_mode) or path.stat().st_size > MAX_BYTES:
-            return None
-        data = path.read_bytes()
-    except (OSError, ValueError):
-        return None
-    return make_address(kind, base64.b64encode(data).decode())
+def _write_page(
+    material: ClassMaterial, results: ClassResults, result: GradedSubmission, path: Path
+) -> Trouble | None:
+    if Path(result.student).name != result.student or result.student in ("", ".", ".."):
+        return Trouble(result.student, str(results.path), "student-id", "the id cannot be the name of a file")
+    found = material.gather(result)
+    if isinstance(found, Trouble):
+        return found
+    write_page(path, render_page(build_page(results.lab, results.questions, found, material.secrets)))
+    return None
 
 
 def _remove_stale(folder: Path, keep: set[str], only: set[str]) -> list[str]:
