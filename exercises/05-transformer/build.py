@@ -1442,11 +1442,11 @@ with torch.no_grad():
 # </details>
 
 # %%
-from palindromes import accuracy_by_position, make_palindromes, next_token_loss, train_palindromes
+from palindromes import accuracy_by_position, make_dice, make_palindromes, next_token_loss, train_palindromes
 
 # %%
 #!TAG SKIPQUESTEXEC
-print(make_palindromes(3, half=5, n_symbols=10, generator=torch.Generator().manual_seed(4)))
+print(make_palindromes(3, half=5, n_symbols=10, generator=make_dice(4)))
 
 
 # %%
@@ -1455,7 +1455,7 @@ print(make_palindromes(3, half=5, n_symbols=10, generator=torch.Generator().manu
 def test_palindromes_read_the_same_from_both_ends():
     """`make_palindromes` gives [B, 2 m] whole numbers below S, and every row reads the same from both ends."""
     call = "make_palindromes(40, 3, 7)"
-    tokens = expect_result(attempt(call, make_palindromes, 40, 3, 7, torch.Generator().manual_seed(1)), call)
+    tokens = expect_result(attempt(call, make_palindromes, 40, 3, 7, make_dice(1)), call)
     expect.shape(tokens, (40, 6), axes="B 2m", call=call)
     halves = tokens[:, :3], tokens[:, 3:]
     expect.close(
@@ -1480,7 +1480,7 @@ def test_palindromes_read_the_same_from_both_ends():
 @needs("test_palindromes_read_the_same_from_both_ends")
 def test_palindromes_depend_on_the_generator_only():
     """The same generator gives the same sequences, another one gives others."""
-    draws = [make_palindromes(5, 4, 9, torch.Generator().manual_seed(number)) for number in (3, 3, 4)]
+    draws = [make_palindromes(5, 4, 9, make_dice(number)) for number in (3, 3, 4)]
     same, other = (bool((draws[0] == draws[place]).all()) for place in (1, 2))
     expect.true(same and not other, "the draws come from `generator`", call="make_palindromes(5, 4, 9, generator)")
 
@@ -1604,7 +1604,7 @@ SECOND_HALF_AT_LEAST, FIRST_HALF_AT_MOST, UNMASKED_AT_LEAST = 0.99, 0.15, 0.9
 # %%
 #!TAG SKIPQUESTEXEC
 seed(17)
-few = make_palindromes(8, half=6, n_symbols=10, generator=torch.Generator().manual_seed(8))  # [B, 2 m]
+few = make_palindromes(8, half=6, n_symbols=10, generator=make_dice(8))  # [B, 2 m]
 learner = Transformer(10, d_model=32, n_heads=2, hidden_size=64, n_layers=2, dropout=0.0)
 optimizer = torch.optim.Adam(learner.parameters(), lr=1e-2)
 for step in range(profile.pick(quick=61, full=101)):
@@ -1679,7 +1679,7 @@ plots.Plot(
 
 # %%
 #!TAG SKIPQUESTEXEC
-one = make_palindromes(1, half, n_symbols, generator=torch.Generator().manual_seed(12))  # [1, 2 m]
+one = make_palindromes(1, half, n_symbols, generator=make_dice(12))  # [1, 2 m]
 with torch.no_grad():
     models["causal mask"](one[:, :-1], causal_mask(n))
 signs = [chr(ord("a") + place) for place in one[0, :-1].tolist()]

@@ -53,6 +53,11 @@ def next_token_loss(model, tokens, mask=None):
     #!TAG HWEND
 
 
+def make_dice(seed):
+    """Make a generator of random numbers that begins at a seed. Given."""
+    return torch.Generator().manual_seed(seed)
+
+
 def train_palindromes(model, mask, half, n_symbols, steps, batch_size=64, learning_rate=3e-3, seed=0):
     """Train a model on fresh palindromes at every step. Given.
 
@@ -62,7 +67,7 @@ def train_palindromes(model, mask, half, n_symbols, steps, batch_size=64, learni
         The loss of every step: list of `steps` numbers, in nats.
 
     """
-    dice = torch.Generator().manual_seed(seed)
+    dice = make_dice(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     losses = []
     model.train()
@@ -87,7 +92,7 @@ def accuracy_by_position(model, mask, half, n_symbols, n_sequences=500, seed=1):
         [2 m - 1] float32: the first m - 1 numbers belong to the random half, the last m to its reverse.
 
     """
-    tokens = make_palindromes(n_sequences, half, n_symbols, torch.Generator().manual_seed(seed))
+    tokens = make_palindromes(n_sequences, half, n_symbols, make_dice(seed))
     with torch.no_grad():
         choice = model(tokens[:, :-1], mask).argmax(dim=-1)  # [B, 2 m - 1]
     return (choice == tokens[:, 1:]).float().mean(dim=0)

@@ -242,11 +242,11 @@ def test_tokens_lose_nothing():
 #!TAG SKIPQUESTEXEC
 train_tokens, valid_tokens, test_tokens = (tokenize(text) for text in (train_text, valid_text, test_text))
 sizes = [128, 256, 512, 1024, 2048, 4096, 8192]
-shares = {"training": [], "test": []}
-for size in sizes:
-    known = Vocabulary(train_tokens, size).ids
-    for name, tokens in (("training", train_tokens), ("test", test_tokens)):
-        shares[name].append(sum(token in known for token in tokens) / len(tokens))
+vocabularies = [Vocabulary(train_tokens, size).ids for size in sizes]
+shares = {
+    name: [sum(token in known for token in tokens) / len(tokens) for known in vocabularies]
+    for name, tokens in (("training", train_tokens), ("test", test_tokens))
+}
 print(f"{len(train_tokens):,} tokens, {len(set(train_tokens)):,} kinds in training; {len(test_tokens):,} in the test plays")
 figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
 for (name, values), style in zip(shares.items(), ("o-", "s--"), strict=True):
@@ -801,16 +801,11 @@ plots.Plot(
 # </details>
 
 # %%
-from word_model import sample
+from word_model import make_dice, sample
 
 
 # %%
 #!TAG TEST sampling points=2
-def dice(number):
-    """Return a generator with a seed."""
-    return torch.Generator().manual_seed(number)
-
-
 @points(0.5)
 def test_sample_follows_a_model_that_is_certain():
     """Where the next id is certain, `sample` gives the start and then exactly these ids."""
@@ -818,7 +813,7 @@ def test_sample_follows_a_model_that_is_certain():
     for one, other in zip((0, 1, 2, 3, 4), (2, 3, 4, 0, 1), strict=True):
         chain[one, other] = 0.0
     call = "sample(model, [4, 0], n_new=5, context=8), where 0 → 2 → 4 → 1 → 3 → 0"
-    answer = attempt(call, sample, lambda ids, mask=None: chain[ids], torch.tensor([4, 0]), 5, 8, 1.0, dice(1))
+    answer = attempt(call, sample, lambda ids, mask=None: chain[ids], torch.tensor([4, 0]), 5, 8, 1.0, make_dice(1))
     expect.close(
         expect_result(answer, call),
         [4, 0, 2, 4, 1, 3, 0],
@@ -838,7 +833,7 @@ def test_sample_draws_with_the_temperature():
     """At temperature 2, the shares of 600 draws are those of the softmax of the logits divided by 2."""
     logits = torch.tensor([2.0, 0.0, -1.0, 1.0])
     call = "the shares of 600 draws of sample(model, …, temperature=2)"
-    drawn = sample(lambda ids, mask=None: logits.expand(*ids.shape, 4), torch.tensor([0]), 600, 3, 2.0, dice(5))
+    drawn = sample(lambda ids, mask=None: logits.expand(*ids.shape, 4), torch.tensor([0]), 600, 3, 2.0, make_dice(5))
     shares = torch.bincount(expect_result(drawn, call)[1:], minlength=4) / 600
     expect.close(
         shares,
@@ -866,7 +861,7 @@ def test_sample_reads_the_context_and_no_more():
         seen.append((ids.tolist(), mask is not None and mask.tolist()))
         return torch.nn.functional.one_hot((ids + 1) % 7, 7) * 1e4
 
-    sample(model, torch.tensor([1, 2]), 4, 3, 1.0, dice(2))
+    sample(model, torch.tensor([1, 2]), 4, 3, 1.0, make_dice(2))
     read = [ids for ids, _ in seen]
     expect.equal(
         read,
@@ -894,7 +889,7 @@ def test_sample_never_draws_what_is_forbidden():
         return torch.zeros(*ids.shape, 6)
 
     call = "sample(model, [0], n_new=60, context=4, never=(0, 3))"
-    texts = [sample(model, torch.tensor([0]), 60, 4, 1.0, dice(number), (0, 3)).tolist() for number in (7, 7, 8)]
+    texts = [sample(model, torch.tensor([0]), 60, 4, 1.0, make_dice(number), (0, 3)).tolist() for number in (7, 7, 8)]
     expect.equal(sorted(set(texts[0][1:])), [1, 2, 4, 5], call=f"the ids drawn by {call}", read="the docstring")
     expect.true(
         texts[0] == texts[1] and texts[0] != texts[2],
@@ -916,7 +911,7 @@ for temperature in profile.pick(quick=(0.7,), full=(0.5, 0.8, 1.0)):
         profile.pick(quick=30, full=150),
         length,
         temperature=temperature,
-        generator=torch.Generator().manual_seed(3),
+        generator=make_dice(3),
         never=(0,),
     )
     print(f"--- temperature {temperature}\n{vocabulary.decode(ids.tolist())}\n")

@@ -114,6 +114,11 @@ def sample(model, start, n_new, context, temperature=1.0, generator=None, never=
     #!TAG HWEND
 
 
+def make_dice(seed):
+    """Make a generator of random numbers that begins at a seed. Given."""
+    return torch.Generator().manual_seed(seed)
+
+
 class BigramTable(nn.Module):
     """A model that is a table: its logits depend on the last token only. Given, for trying out.
 
