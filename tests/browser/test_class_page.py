@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WRITTEN = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=30_000)  # a machine that runs the whole suite is slow at times
 
 
 def _load_made_class() -> ModuleType:
@@ -362,7 +363,14 @@ def test_policy_stops_what_an_escape_would_have_missed(page_file: Path, browser:
           document.body.append(script);
           document.body.insertAdjacentHTML('beforeend',
             '<img src="https://evil.example/a.png" onerror="window.hacked = 2"><p style="color: red">x</p>');
-          return new Promise((done) => setTimeout(() => done(stopped), 200));
+          const kinds = ['script-src-elem', 'script-src-attr', 'img-src', 'style-src-attr'];
+          return new Promise((done) => {
+            const look = (left) => {
+              if (!left || kinds.every((kind) => stopped.includes(kind))) done(stopped);
+              else setTimeout(look, 50, left - 1);
+            };
+            look(200);
+          });
         }"""
     )
     assert {"script-src-elem", "script-src-attr", "img-src", "style-src-attr"} <= set(stopped)
