@@ -145,6 +145,19 @@ def test_regrade_of_one_student_keeps_the_others_in_the_results(course: Path) ->
     assert sorted(_results(course)) == ["bob", "cyd"], "who is no longer there is no longer in a whole run"
 
 
+def test_trial_in_a_course_says_that_the_gradebooks_tests_count(course: Path) -> None:
+    """A test that was mended in the source only changes nothing yet, as in nbgrader: the trial says why."""
+    shutil.copytree(SOURCE.parents[1], course / "c")
+    submitted = course / "c" / "submitted" / "ada" / "ps1"
+    submitted.parent.mkdir(parents=True)
+    shutil.copytree(SOURCE, submitted)
+    assert CliRunner().invoke(grade, ["ps1", "--course", "c", "--jobs", "1"]).exit_code in (0, 1)
+    _change_cells(course / "c" / "source" / "ps1" / "numbers.ipynb", {"test-total": "assert total([1]) == 2"})
+    tried = CliRunner().invoke(grade, ["ps1", "--course", "c", "--jobs", "1", "--dry-run"])
+    assert tried.exit_code == 1, tried.output
+    assert "source-changed numbers/test-total" in tried.stdout
+
+
 def test_trial_without_earlier_results_is_refused(course: Path) -> None:
     """There is nothing to compare with: told at once, before anything runs."""
     done = _grade("--dry-run")

@@ -130,10 +130,12 @@ def close_trial(plan: JobPlan, summary: JobSummary, events: JsonListener | None,
     else:
         for line in format_diff(found):
             click.echo(line)
+        for finding in plan.findings:  # e.g. that the gradebook's tests count, not those just mended
+            click.echo(f"{finding.code} {finding.notebook}/{finding.cell}: {finding.message}")
         click.echo(f"a trial: gradebook, notebooks and results are as they were\nchanges:    {page}")
     if summary.stopped:
         click.echo("stopped; the comparison has only those that were graded", err=True)
-    return 1 if found.changes or summary.stopped else 0
+    return 1 if found.changes or plan.findings or summary.stopped else 0
 
 
 def write_diff(folder: Path, diff: GradeDiff, prefix: str = "") -> None:
