@@ -119,10 +119,8 @@ class Student:
         self._callbacks = []
         start_s = _FRESH_START_S if self.launch.get("start") == "spawn" else _START_S
         saved, self.deadline = self.deadline, time.monotonic() + start_s
-        limit = self.limits.output_kib * 1024
-        self._exchange(
-            "open", (dict(self.files), dict(self.environment), self.seed, limit, self.pictures), None
-        )
+        files, limit = dict(self.files), self.limits.output_kib * 1024
+        self._exchange("open", (files, dict(self.environment), self.seed, limit, self.pictures), None)
         self.deadline = saved
 
     def stop(self, *, wait: bool = True) -> None:
@@ -153,9 +151,8 @@ class Student:
         self.heartbeat()
         if self.replays >= _MAX_REPLAYS:
             self.last_exit = None
-            raise StudentGoneError(
-                f"the student's process ended {self.replays} times; it is not started again"
-            )
+            told = f"the student's process ended {self.replays} times; it is not started again"
+            raise StudentGoneError(told)
         if self.epoch:
             self.replays += 1
         saved, self.deadline = self.deadline, None
