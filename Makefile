@@ -26,7 +26,10 @@ install: .venv/.installed  ## make .venv with pinned dependencies
 
 demo: install  ## build the labs, grade the sample class, print the table and the report's path
 	@$(BIN)/labs build
-	@$(BIN)/labs grade tests/sample_class/02-recurrent-attention --lab 02-recurrent-attention --notebook cells --timeout 5 --out build/demo || test $$? -eq 1
+	@$(BIN)/labs grade tests/sample_class/02-recurrent-attention --lab 02-recurrent-attention --notebook cells \
+	  --timeout 5 --floor limits-only --out build/demo || test $$? -eq 1
+	@$(BIN)/labs feedback build/demo || test $$? -eq 1
+	@$(BIN)/labs report build/demo || test $$? -eq 1
 
 test: install lint  ## everything that must pass
 	@$(BIN)/python -m pytest -n 2
