@@ -27,7 +27,7 @@ class _Compiler(types.ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__") and name != "__path__":
-            # `inspect` asks each module for its file, in the middle of imports that the compiler needs too.
+            # `inspect` asks each module for its file, in the middle of imports that the compiler needs too;
             # the path is asked for where a part of the compiler is imported.
             raise AttributeError(name)
         return getattr(_load(), name)

@@ -51,7 +51,7 @@ def warm(preload: Sequence[str]) -> Any:
         warnings.simplefilter("ignore")
         for name in preload:
             if name == "torch":
-                _warm_torch()
+                _warm_torch(compiles="torch._dynamo" in preload)
             elif name == "labkit":
                 # Its parts come on first use, which would otherwise be in every child.
                 for part in (
@@ -105,14 +105,15 @@ def _cheap_manual_seed(torch: Any) -> Any:
     return manual_seed
 
 
-def _warm_torch() -> None:
+def _warm_torch(*, compiles: bool) -> None:
     torch = _import("torch")
     if torch is None:
         return
     # Before the first operation: a process that ran a multi-threaded one hangs each child that does another.
     torch.set_num_threads(1)
     torch.manual_seed = torch.random.manual_seed = _cheap_manual_seed(torch)
-    postpone_compiler()
+    if not compiles:
+        postpone_compiler()
     layer = torch.nn.GRU(2, 2)
     optimiser = torch.optim.Adam(layer.parameters())
     result, _ = layer(torch.zeros(2, 1, 2))

@@ -152,9 +152,16 @@ class LocalExecutor:
     def _share_hub(self) -> HubProcess:
         """Start one warm process for all workers: its memory is used once."""
         from labgrade.engine import share_hub  # only where somebody grades
+        from labgrade.executor.preload import preload_for
 
         setup = self._setup
-        return share_hub(setup.limits, sandbox=setup.sandbox, floor=setup.floor, start=setup.start)
+        return share_hub(
+            setup.limits,
+            sandbox=setup.sandbox,
+            preload=preload_for(setup.lab.spec),
+            floor=setup.floor,
+            start=setup.start,
+        )
 
     def _start(self, number: int) -> None:
         ours, theirs = socket.socketpair()

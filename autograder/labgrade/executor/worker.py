@@ -66,12 +66,14 @@ def main() -> int:
     if not isinstance(setup, Setup):
         return 0
     from labgrade.engine import Engine  # heavy: after the channel is up
+    from labgrade.executor.preload import preload_for
 
     try:
         engine = Engine(
             setup.limits,
             sandbox=setup.sandbox,
             tests=setup.tests,
+            preload=preload_for(setup.lab.spec),
             floor=setup.floor,
             start=setup.start,
             many=setup.many,

@@ -93,6 +93,7 @@ def share_hub(*_: object, **__: object) -> NoHub:
 
 module = types.ModuleType("labgrade.engine")
 module.Engine = Engine  # type: ignore[attr-defined]
+module.PRELOAD = ()  # type: ignore[attr-defined]
 module.share_hub = share_hub  # type: ignore[attr-defined]
 sys.modules["labgrade.engine"] = module
 
