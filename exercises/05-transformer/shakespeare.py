@@ -628,7 +628,7 @@ seed(17)
 learner = Transformer(**settings["model"])
 optimizer = torch.optim.AdamW(learner.parameters(), lr=5e-3)
 batch, mask = train_sequences[:8], causal_mask(length)  # [B, n + 1], [n, n]
-for step in range(profile.pick(quick=41, full=81)):
+for step in range(profile.pick(quick=41, full=61)):
     loss = nn.functional.cross_entropy(learner(batch[:, :-1], mask).flatten(0, 1), batch[:, 1:].flatten())
     optimizer.zero_grad()
     loss.backward()
@@ -989,10 +989,10 @@ plots.Plot(
 
 # %%
 #!TAG SKIPQUESTEXEC
-small = {**OVERLAP, "epochs": profile.pick(quick=2, full=6)}
+small = {**OVERLAP, "epochs": profile.pick(quick=2, full=3)}
 part = Vocabulary(tokenize(works["hamlet"]), small["model"]["vocabulary_size"])
-hamlet = part.encode(tokenize(works["hamlet"])[: profile.pick(quick=3000, full=15_000)])
-macbeth = make_sequences(part.encode(tokenize(works["macbeth"])[: profile.pick(quick=2000, full=10_000)]), OVERLAP_LENGTH)
+hamlet = part.encode(tokenize(works["hamlet"])[: profile.pick(quick=3000, full=10_000)])
+macbeth = make_sequences(part.encode(tokenize(works["macbeth"])[: profile.pick(quick=2000, full=5_000)]), OVERLAP_LENGTH)
 for name, sequences in (
     ("no overlap", make_sequences(hamlet, OVERLAP_LENGTH)),
     ("overlap", overlapping_sequences(hamlet, OVERLAP_LENGTH, OVERLAP_STRIDE)),
