@@ -65,7 +65,7 @@ def format_page(runs: Iterable[Run], thresholds: Iterable[Threshold]) -> str:
 
 
 def _format_run(run: Run) -> str:
-    result = "; ".join(f"{name} {_format_number(value)}" for name, value in run.result.items())
+    result = "<br>".join(f"{name} {_format_number(value)}" for name, value in run.result.items())
     parameters = "" if run.parameters is None else f"{run.parameters:,}"
     seed = "" if run.seed is None else str(run.seed)
     return f"| {run.title} | {result} | {run.epochs} | {run.cpu_minutes:.1f} | {parameters} | {seed} |"
