@@ -191,7 +191,8 @@ def test_many_submissions_leave_nothing_behind(engine):
 
 
 STARTER = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background begins with SIGINT ignored
 sys.path.insert(0, {folder!r})
 from labgrade.engine import Engine
 from labgrade.model import Limits
