@@ -48,3 +48,16 @@ def test_torchvision_root_sample_is_read_by_torchvision() -> None:
     from torchvision import datasets
 
     assert len(datasets.MNIST(data.torchvision_root(sample=True), train=True, download=True)) == 2000
+
+
+@pytest.mark.usefixtures("_cached_imdb")
+def test_announcement_does_not_name_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A cache in the home folder is shown with ``~``, so that executed notebooks do not name a user."""
+    monkeypatch.setenv("HOME", str(tmp_path.parent))
+    monkeypatch.setattr("labkit.data.locate._announced", set())
+    data.load_imdb_texts()
+    said = capsys.readouterr().out
+    assert f"~/{tmp_path.name}/imdb" in said
+    assert str(tmp_path) not in said

@@ -158,4 +158,10 @@ def announce(found: Located) -> None:
         print(f"{found.dataset.title}: using {found.dataset.fixture_says}{because}.")
     else:
         where = {"yours": "your files in", "cache": "from the cache,"}.get(found.origin, "fetched into")
-        print(f"{found.dataset.title}: {where} {found.folder}.")
+        print(f"{found.dataset.title}: {where} {_shown(found.folder)}.")
+
+
+def _shown(folder: Path) -> str:
+    """Write the home folder as ``~``: notebooks are passed on, and need not say whose home it is."""
+    home = Path.home()
+    return f"~/{folder.relative_to(home).as_posix()}" if folder.is_relative_to(home) else str(folder)
