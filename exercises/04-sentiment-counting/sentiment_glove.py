@@ -152,7 +152,7 @@ plots.Plot(figure, alt=f"Histogram of review lengths: most have fewer than {int(
 # - `re.sub(r"<[^>]+>", " ", text)` takes tags out; `re.findall(r"\w+|[^\w\s]", …)` finds words and marks. GloVe splits `don't` into `do` and `n't`, and `film's` into `film` and `'s`.
 # - Split within each label: every fifth review of a label goes to `"val"`.
 # - `pad_sequence(list_of_tensors, batch_first=True, padding_value=PAD)` pads behind.
-# - `DataLoader(…, shuffle=…, generator=torch.Generator().manual_seed(seed), collate_fn=…)`.
+# - `DataLoader` has the arguments `shuffle`, `generator` (make one, and seed it) and `collate_fn`.
 #
 # </details>
 #

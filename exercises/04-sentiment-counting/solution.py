@@ -162,9 +162,8 @@ class _FinalState(nn.Module):
     def forward(self, tokens, lengths):
         embedded = self.embedding(tokens)  # [B, T, D]
         packed = pack_padded_sequence(embedded, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        final = self.layer(packed)[
-            1
-        ]  # packing makes this the state after the last word, not after the padding
+        # Packed: the state after the last word, not after the padding.
+        final = self.layer(packed)[1]
         final = final[0] if isinstance(final, tuple) else final  # [directions, B, H]; an LSTM also has a cell
         return self.output(final.transpose(0, 1).flatten(1)).squeeze(1)  # [B]
 

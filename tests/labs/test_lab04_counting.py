@@ -110,10 +110,24 @@ def _record(name: str) -> dict[str, Any]:
     return found
 
 
+def test_counting_thresholds_part_solution_and_mutants() -> None:
+    """Every seed of the solution passes the limit of the notebook, every seed of a mutant misses it."""
+    table = _record("thresholds-net.json")
+    limit = table["limit"]
+    assert table["better"] == "higher"
+    assert len(table["solution"]) >= 10
+    assert all(value >= limit for value in table["solution"].values())
+    assert table["mutants"]
+    assert all(value < limit for seeds in table["mutants"].values() for value in seeds.values())
+    text = (LAB / "counting.md").read_text(encoding="utf-8")
+    assert f"accuracy >= {limit}" in text
+    assert f"{limit}: 1.0" in text
+
+
 def test_counting_solution_needs_at_most_4500_steps_from_every_seed() -> None:
     """The record of the solution: every seed is at 0.99 within 4,500 steps."""
     runs = _record("counting-pre-norm.json")["epochs"]
-    assert runs
+    assert len(runs) >= 10
     assert all(run["steps"] is not None and run["steps"] <= 4500 for run in runs)
 
 
