@@ -74,7 +74,6 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from torchvision import datasets
 from torchvision.utils import make_grid
 
-seed(17)
 friendly()
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 

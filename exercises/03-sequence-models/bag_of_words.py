@@ -1,8 +1,5 @@
 """The baseline that every reader of reviews must beat: which words occur, their order forgotten. Given."""
 
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-
 
 def as_they_are(ids):
     """Return a review as it is: it is a list of word ids already."""
@@ -22,6 +19,10 @@ def bag_of_words_accuracy(train_reviews, train_labels, test_reviews, test_labels
         Accuracy on the training part and on the test part.
 
     """
+    # Imported here: scikit-learn takes seconds, and only this function needs it.
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+
     weigh = TfidfVectorizer(analyzer=as_they_are)
     train_rows = weigh.fit_transform(train_reviews)  # sparse [N, words]: each row has length 1
     classifier = LogisticRegression(max_iter=1000).fit(train_rows, train_labels)

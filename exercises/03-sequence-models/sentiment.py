@@ -30,7 +30,7 @@
 #
 # **You need** PyTorch's tensors (lab 01), a first idea of recurrent networks and attention (lab 02, `cells`), and scikit-learn for the baseline.
 #
-# **Time and hardware.** About three hours of work. On one core of a CPU our three trainings took (to be measured); each keeps its state after every epoch, so you can stop and go on. With `LABS_PROFILE=quick` the whole notebook takes less than a minute, on short sentences in place of the reviews.
+# **Time and hardware.** About three hours of work. On one core of a CPU (2.5 GHz) our three trainings took 3, 6 and 5 minutes; each keeps its state after every epoch, so you can stop and go on. With `LABS_PROFILE=quick` the whole notebook takes less than a minute, on short sentences in place of the reviews.
 #
 # **How to work.** You write your answers in this notebook. The check under each question shows at once how you are doing; when your work is graded, more tests of the same kind are run.
 #
@@ -81,7 +81,6 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
 from torch.utils.data import Dataset
 
-seed(17)
 friendly()
 
 # %% [markdown]
@@ -718,7 +717,7 @@ for name, dataset in (("training", train_set), ("validation", valid_set), ("test
 # **Predict first, then run.** The row of the padding in the embedding is zero (`padding_idx=0`), and stays zero in training. Then a step on padding reads a zero vector. Does the state stay what it is?
 
 # %%
-torch.manual_seed(3)
+seed(3)
 toy_embedding = nn.Embedding(20, 8, padding_idx=PAD)
 toy_lstm = nn.LSTM(8, 6, batch_first=True)
 toy_review = torch.tensor([[5, 9, 3, 12, 7]])  # [1, n]
@@ -1489,7 +1488,7 @@ for step in range(profile.pick(quick=30, full=60)):
 # <details>
 # <summary>Expected output</summary>
 #
-# The loss starts near 0.693, stays there for ten or twenty steps, while the model does not know yet what to look at, and then falls below 0.05 within 60 steps.
+# In the full profile: 0.277 after 10 steps, 0.068 after 20 and 0.002 after 30. (What was learned by heart says nothing about other reviews.)
 #
 # </details>
 #
@@ -2013,7 +2012,20 @@ plots.Plot(
 # <details>
 # <summary>Expected output</summary>
 #
-# (to be measured)
+# | reader | words | test accuracy | parameters | CPU minutes |
+# |---|---:|---:|---:|---:|
+# | bag of words, the last 250 words | 250 | 0.880 | | |
+# | bag of words | all | 0.886 | | |
+# | LSTM | 250 | 0.887 | 661,089 | 3.2 |
+# | attention | 250 | 0.871 | 656,769 | 5.6 |
+# | attention, words and pairs | 400 | **0.901** | 1,680,833 | 4.6 |
+# | the mean of the three | | 0.898 | | |
+#
+# The LSTM reads 250 words about as well as the bag of words reads all of them. The plain attention model is a bag of words with a detour, and overfits: its validation loss rises from the first epoch on. With pairs, the residual connection and more dropping it is clearly ahead. The mean of the three is better than two of them and not better than the best.
+#
+# All accuracies on the validation part were between 0.002 and 0.017 higher than here. That is no accident: validation reviews were taken out of the training part, where up to 30 reviews are about the same film, and names of films and actors give opinions away; films of the test part occur nowhere else.
+#
+# Our record is not spotless, by the way. A first setting of the LSTM (0.868) and of the pairs (0.884, hashed pairs and a higher learning rate) was measured on the test part as well, before the validation curves made us change both. Two looks are few; they are not none.
 #
 # </details>
 #
