@@ -91,17 +91,17 @@ def _encode(weights, images):
     """Describe images [M, 1, 28, 28] one after the other, [M, C]."""
     part = _part(weights, "encoder.layers.")
 
-    def convolve(x, conv, norm, pool):
+    def convolve(x, conv, norm):
         x = conv2d(x, part[f"{conv}.weight"], part[f"{conv}.bias"], padding=1)
-        x = max_pool2d(x, 2) if pool else x
+        x = max_pool2d(x, 2)
         statistics = [part[f"{norm}.{name}"] for name in ("running_mean", "running_var", "weight", "bias")]
         return relu(batch_norm(x, *statistics))
 
     described = []
     for image in images:
-        x = convolve(image[None], 0, 2, pool=True)
-        x = convolve(x, 4, 6, pool=True)
-        described.append(convolve(x, 8, 9, pool=False).mean(dim=(2, 3)))
+        x = convolve(image[None], 0, 2)
+        x = convolve(x, 4, 6)
+        described.append(convolve(x, 8, 10).mean(dim=(2, 3)))
     return torch.cat(described)
 
 
