@@ -62,8 +62,8 @@ def train_and_keep(name, model, optimizer, one_epoch, epochs, settings=None, see
         if not all(math.isfinite(value) for value in figures.values()):
             raise FloatingPointError(f"{name}: epoch {epoch + 1} gave {figures}: lower the learning rate")
         record["epochs"].append({"epoch": epoch + 1, **figures, "cpu_minutes": round(minutes, 4)})
-        shown = ", ".join(f"{figure} {value:.4f}" for figure, value in figures.items())
-        report(f"{name}, epoch {epoch + 1}/{epochs}: {shown} ({minutes:.1f} CPU minutes)")
+        shown = ", ".join(f"{figure} {value:.3f}" for figure, value in figures.items())
+        report(f"{name} {epoch + 1}/{epochs}: {shown}, {minutes:.1f} min")
         state = {
             "record": json.dumps(record),
             "model": model.state_dict(),
